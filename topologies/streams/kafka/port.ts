@@ -1,0 +1,178 @@
+/**
+ * The seam between the engine and Kafka. Everything above it speaks these types only; behind it stand kafkajs (`kafkajs-port.ts`)
+ * and an in-memory broker (`in-memory-broker.ts`). Offsets are numbers (exact to 2^53), timestamps epoch ms, bytes are never reused
+ * after they were handed over.
+ */
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export type Header = readonly [name: string, value: Uint8Array];
+
+/** A record as a broker holds it. */
+export interface ConsumedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly Header[];
+}
+
+/** A record on its way to a broker; the engine has already chosen the partition. */
+export interface ProducedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly timestamp: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly Header[];
+}
+
+/** One answer for one partition; empty answers are delivered too, because they carry the lag. */
+export interface FetchedBatch extends TopicPartition {
+  readonly records: readonly ConsumedRecord[];
+  /** Offset of the next record to fetch; ahead of the last record + 1 where markers or aborted records were skipped. */
+  readonly nextOffset: number;
+  readonly highWatermark: number;
+  readonly lastStableOffset: number;
+  readonly logStartOffset: number;
+}
+
+/** A fetch loop without a group: read positions belong to the engine. */
+export interface Fetcher {
+  /** Begins (or moves) reading at `offset`; batches fetched for an earlier assignment of the partition are never delivered after this call. */
+  assign(partition: TopicPartition, offset: number): void;
+  unassign(partition: TopicPartition): void;
+  pause(partition: TopicPartition): void;
+  resume(partition: TopicPartition): void;
+  close(): Promise<void>;
+}
+
+export interface FetcherOptions {
+  readonly isolation: 'read_committed' | 'read_uncommitted';
+  /** Called synchronously, in offset order per partition. */
+  readonly onBatch: (batch: FetchedBatch) => void;
+  /** The position lies outside the log; the partition stays unassigned until it is assigned again. */
+  readonly onOutOfRange: (partition: TopicPartition, position: number, logStartOffset: number) => void;
+  /** A fault the loop could not cure by itself within its retries; it goes on trying. */
+  readonly onError: (error: Error) => void;
+  readonly maxWaitMs?: number;
+}
+
+export interface OffsetAndMetadata {
+  readonly offset: number;
+  readonly metadata: string | null;
+}
+
+export interface CommittedOffset extends TopicPartition, OffsetAndMetadata {}
+
+/** What a transactional offset commit must carry so that the broker can refuse a zombie (KIP-447). */
+export interface GroupMetadata {
+  readonly groupId: string;
+  readonly generationId: number;
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+}
+
+export interface Assignment {
+  readonly partitions: readonly TopicPartition[];
+  readonly group: GroupMetadata;
+  /** Group instance ids that have left since the last generation known to this member: their transactional ids must be settled. */
+  readonly departed: readonly string[];
+}
+
+export interface MembershipOptions {
+  readonly groupId: string;
+  readonly groupInstanceId: string;
+  readonly topics: readonly string[];
+  /** Carried to the leader; equal bytes in all members of one version of a topology. */
+  readonly userData: Uint8Array;
+  /** Pure and sticky; runs in the leader. Partitions of one list go together to one member. */
+  readonly assign: (members: readonly Member[]) => ReadonlyMap<string, readonly TopicPartition[]>;
+  /** Awaited before the member gives up its partitions: commit what is open. */
+  readonly onRevoking: (group: GroupMetadata) => Promise<void>;
+  readonly onAssigned: (assignment: Assignment) => void;
+  readonly onLost: (error: Error) => void;
+  readonly sessionTimeoutMs?: number;
+}
+
+export interface Member {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly userData: Uint8Array;
+  readonly owned: readonly TopicPartition[];
+}
+
+export interface Membership {
+  /** `forget` false keeps a static member's place for a restart. */
+  leave(options: { readonly forget: boolean }): Promise<void>;
+}
+
+export interface Transaction {
+  readonly records: readonly ProducedRecord[];
+  readonly offsets: readonly CommittedOffset[];
+  readonly group: GroupMetadata;
+}
+
+/** Offset of the first record written per `topic-partition`; the records of one partition stand together in order. */
+export type BaseOffsets = ReadonlyMap<string, number>;
+
+/** Two alternating transactional ids (`<prefix>-a`, `<prefix>-b`); one transaction at a time, in the order of the calls. */
+export interface TransactionalProducer {
+  /**
+   * Writes records and offsets in one transaction and resolves when it is committed.
+   * @throws TransactionAbortedError – nothing was written, the caller rewinds to the committed offsets
+   * @throws FencedError – another owner has taken over, nothing was written
+   */
+  commit(transaction: Transaction): Promise<BaseOffsets>;
+  close(): Promise<void>;
+}
+
+/** Idempotent, without transactions: for at_least_once and for tools. */
+export interface PlainProducer {
+  send(records: readonly ProducedRecord[]): Promise<BaseOffsets>;
+  close(): Promise<void>;
+}
+
+export interface TopicSpec {
+  readonly name: string;
+  readonly partitions: number;
+  /** Broker's own default when absent. */
+  readonly replicationFactor?: number;
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+export interface KafkaPort {
+  /** Refuses with the cure when the brokers cannot do what `guarantee` needs. */
+  check(guarantee: 'exactly_once' | 'at_least_once'): Promise<void>;
+  /** Partition counts of those of `topics` that exist. */
+  partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  createTopics(topics: readonly TopicSpec[]): Promise<void>;
+  join(options: MembershipOptions): Promise<Membership>;
+  fetcher(options: FetcherOptions): Fetcher;
+  /** `fence` runs InitProducerId on both ids of a prefix, which settles what a former owner left open. */
+  fence(prefix: string): Promise<void>;
+  transactionalProducer(prefix: string): Promise<TransactionalProducer>;
+  producer(): Promise<PlainProducer>;
+  /** Committed offsets; with `requireStable` it waits out pending transactions. A partition without one is absent. */
+  committedOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+    options: { readonly requireStable: boolean },
+  ): Promise<readonly CommittedOffset[]>;
+  /** For at_least_once. */
+  commitOffsets(offsets: readonly CommittedOffset[], group: GroupMetadata): Promise<void>;
+  earliestOffsets(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>>;
+  /** The true log end (isolation 0), not the last stable offset. */
+  endOffsets(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>>;
+  /** First offset at or after `timestampMs`; the log end where there is none. */
+  offsetsForTime(partitions: readonly TopicPartition[], timestampMs: number): Promise<ReadonlyMap<string, number>>;
+  deleteRecords(before: readonly (TopicPartition & { readonly offset: number })[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const partitionName = (partition: TopicPartition): string => `${partition.topic}-${partition.partition}`;
