@@ -81,7 +81,7 @@ export interface GroupMetadata {
 export interface Assignment {
   readonly partitions: readonly TopicPartition[];
   readonly group: GroupMetadata;
-  /** Group instance ids that have left since the last generation known to this member: their transactional ids must be settled. */
+  /** Group instance ids that are no members any more but hold open transactions: `fence` their prefixes before offsets are read. */
   readonly departed: readonly string[];
 }
 
@@ -89,13 +89,14 @@ export interface MembershipOptions {
   readonly groupId: string;
   readonly groupInstanceId: string;
   readonly topics: readonly string[];
-  /** Carried to the leader; equal bytes in all members of one version of a topology. */
-  readonly userData: Uint8Array;
+  /** Asked at each join and carried to the leader: the topology's hash, the tasks whose state this member has on disk. */
+  readonly userData: () => Uint8Array;
   /** Pure and sticky; runs in the leader. Partitions of one list go together to one member. */
   readonly assign: (members: readonly Member[]) => ReadonlyMap<string, readonly TopicPartition[]>;
-  /** Awaited before the member gives up its partitions: commit what is open. */
+  /** Awaited before the member gives up its partitions: commit what is open; the group's old generation is still good for it. */
   readonly onRevoking: (group: GroupMetadata) => Promise<void>;
   readonly onAssigned: (assignment: Assignment) => void;
+  /** The membership is over (another process took the instance id, or the group cannot be reached): nothing may be committed any more. */
   readonly onLost: (error: Error) => void;
   readonly sessionTimeoutMs?: number;
 }
@@ -126,7 +127,7 @@ export interface TransactionalProducer {
   /**
    * Writes records and offsets in one transaction and resolves when it is committed.
    * @throws TransactionAbortedError – nothing was written, the caller rewinds to the committed offsets
-   * @throws FencedError – another owner has taken over, nothing was written
+   * @throws FencedError – another owner has taken over; what happened to the transaction only the committed offsets tell
    */
   commit(transaction: Transaction): Promise<BaseOffsets>;
   close(): Promise<void>;
