@@ -4,7 +4,7 @@ import { installPackages, run } from './install.mjs';
 installPackages();
 
 const steps = [
-  ['format and lint', 'biome', ['ci', '--error-on-warnings', '.']],
+  ['format and lint', 'biome', ['ci', '--colors=off', '--error-on-warnings', '.']],
   ['types', 'tsc', ['--noEmit']],
 ];
 
