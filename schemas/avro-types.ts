@@ -15,13 +15,13 @@ const bigintLong = avro.types.LongType.__with({
   compare: (a: bigint, b: bigint) => (a === b ? 0 : a < b ? -1 : 1),
 });
 
-/** timestamp-millis: epoch ms as a number (exact far beyond any date). */
+/** timestamp-millis: epoch ms as a number (exact far beyond any date). avsc builds it on its own long, not on ours. */
 class TimestampMillis extends avro.types.LogicalType {
   protected override _fromValue(value: unknown): number {
     return Number(value);
   }
-  protected override _toValue(value: unknown): bigint | undefined {
-    return Number.isSafeInteger(value) ? BigInt(value as number) : undefined; // checked on the left
+  protected override _toValue(value: unknown): unknown {
+    return Number.isSafeInteger(value) ? value : undefined;
   }
   protected override _resolve(type: Type): ((value: unknown) => unknown) | undefined {
     return avro.Type.isType(type, 'long', 'logical:timestamp-millis') ? Number : undefined;

@@ -1,9 +1,9 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { MalformedRecordError, SchemaNotFoundError, useLocalSchemas } from './serde.ts';
 import { topics } from './topics.ts';
 import type { OrderRejected } from './types/orders.ts';
 
-beforeAll(useLocalSchemas);
+useLocalSchemas();
 
 const meta = {
   eventId: 'e',
