@@ -7,3 +7,76 @@ export abstract class StreamsError extends Error {
     return this.constructor.name;
   }
 }
+
+/** The topology cannot be run: a name used twice, a store that is not there, a topic with two sources. Thrown while it is built. */
+export class TopologyError extends StreamsError {
+  readonly code: string = 'TOPOLOGY';
+}
+
+/** A stateful or repartitioning operator has no name of its own, so its topics would be renamed by the next change of the topology. */
+export class UnnamedOperatorError extends TopologyError {
+  override readonly code = 'UNNAMED_OPERATOR';
+}
+
+/** Bytes are needed where no serde is known. */
+export class MissingSerdeError extends TopologyError {
+  override readonly code = 'MISSING_SERDE';
+}
+
+/** A parameter is out of its range. Thrown while the topology is built. */
+export class InvalidArgumentError extends StreamsError {
+  readonly code = 'INVALID_ARGUMENT';
+}
+
+/** Topics that are joined by partition have unequal partition counts. Thrown when the application starts. */
+export class CoPartitionError extends StreamsError {
+  readonly code = 'CO_PARTITION';
+}
+
+/** Code of the topology's author threw; `cause` is what it threw and `node` where. Goes to the processing handler. */
+export class NodeError extends StreamsError {
+  readonly code = 'NODE';
+  readonly node: string;
+
+  constructor(node: string, cause: unknown) {
+    super(`${node}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.node = node;
+  }
+}
+
+/** A rule of the engine was broken, so no handler is asked: going on would give wrong results. */
+export class EngineRuleError extends StreamsError {
+  readonly code: string = 'ENGINE_RULE';
+}
+
+/** A piped segment emitted outside the call of its own record, or completed. */
+export class PipeRuleError extends EngineRuleError {
+  override readonly code = 'PIPE_RULE';
+}
+
+/** A task stopped at a record; nothing of that record was kept and its offset is not committed. */
+export class TaskFailedError extends StreamsError {
+  readonly code = 'TASK_FAILED';
+  readonly taskId: string;
+  /** Absent when a punctuator failed. */
+  readonly topic: string | null;
+  readonly partition: number | null;
+  readonly offset: number | null;
+
+  constructor(
+    taskId: string,
+    record: { readonly topic: string; readonly partition: number; readonly offset: number } | null,
+    cause: unknown,
+  ) {
+    const where = record ? ` at ${record.topic}-${record.partition}@${record.offset}` : ' in a punctuator';
+    super(
+      `task ${taskId} failed${where}: ${cause instanceof Error ? cause.message : String(cause)}; nothing of it was kept. ` +
+        'Correct the cause and start again, or let a handler send such records to the dead-letter topic.',
+      { cause },
+    );
+    this.taskId = taskId;
+    this.topic = record?.topic ?? null;
+    this.partition = record?.partition ?? null;
+    this.offset = record?.offset ?? null;
+  }
+}

@@ -40,8 +40,6 @@ export interface StorePlan {
   readonly spec: StoreSpec;
   /** Null: not logged. Partition n of it belongs to the task of partition n. */
   readonly changelogTopic: string | null;
-  /** A table read from a compacted source topic may restore from it; then `changelogTopic` names that topic and nothing is produced to it. */
-  readonly sourceIsChangelog: boolean;
 }
 
 /** Read whole by every instance, all partitions, before any task starts; kept up to date beside the tasks. */

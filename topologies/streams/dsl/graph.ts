@@ -1,0 +1,91 @@
+import type { OperatorFunction } from 'rxjs';
+import { TopologyError } from '../errors.ts';
+import type {
+  CoPartitioned,
+  GlobalTable,
+  ProcessorNode,
+  SinkNode,
+  SourceNode,
+  StoreBuilder,
+  TaskContext,
+  TopologyNode,
+} from '../plan/node.ts';
+import { Topology } from '../plan/topology.ts';
+import type { AnyRecord } from '../runtime/record.ts';
+import type { Serde } from '../serde.ts';
+
+/** What the DSL writes into while an author builds. Names count up as in Kafka Streams, so that equal code gives equal names. */
+export class Graph {
+  readonly #nodes: TopologyNode[] = [];
+  readonly #stores = new Map<string, StoreBuilder>();
+  readonly #globalTables: GlobalTable[] = [];
+  readonly #coPartitioned: CoPartitioned[] = [];
+  #counter = 0;
+
+  /** `KSTREAM-MAP-` → `KSTREAM-MAP-0000000003`; an author's own name uses no number up for its topics but the counter goes on. */
+  name(prefix: string, as?: string): string {
+    const number = this.#counter;
+    this.#counter += 1;
+    return as ?? `${prefix}${String(number).padStart(10, '0')}`;
+  }
+
+  source(node: Omit<SourceNode, 'kind' | 'parents'>): SourceNode {
+    return this.#add({ kind: 'source', parents: [], ...node });
+  }
+
+  processor(
+    name: string,
+    parents: readonly TopologyNode[],
+    operator: (task: TaskContext) => OperatorFunction<AnyRecord, AnyRecord>,
+    stores: readonly string[] = [],
+  ): ProcessorNode {
+    return this.#add({ kind: 'processor', name, parents, stores, operator });
+  }
+
+  sink(node: Omit<SinkNode, 'kind'>): SinkNode {
+    return this.#add({ kind: 'sink', ...node });
+  }
+
+  addStore(store: StoreBuilder): void {
+    const there = this.#stores.get(store.spec.name);
+    if (there !== undefined && there !== store) {
+      throw new TopologyError(
+        `two stores are called ${store.spec.name}; nothing was built. Give one of them another name.`,
+      );
+    }
+    this.#stores.set(store.spec.name, store);
+  }
+
+  addGlobalTable(table: GlobalTable): void {
+    this.#globalTables.push(table);
+  }
+
+  coPartition(group: CoPartitioned): void {
+    this.#coPartitioned.push(group);
+  }
+
+  build(): Topology {
+    return new Topology({
+      nodes: this.#nodes,
+      stores: this.#stores,
+      globalTables: this.#globalTables,
+      coPartitioned: this.#coPartitioned,
+    });
+  }
+
+  #add<N extends TopologyNode>(node: N): N {
+    this.#nodes.push(node);
+    return node;
+  }
+}
+
+/** Sources above a node, up to the nearest repartition: what must have equal partition counts to be joined. */
+export function sourcesOf(node: TopologyNode): readonly SourceNode[] {
+  if (node.kind === 'source') return [node];
+  return [...new Set(node.parents.flatMap(sourcesOf))];
+}
+
+export interface Serdes2<K, V> {
+  readonly key: Serde<K> | null;
+  readonly value: Serde<V> | null;
+}

@@ -1,0 +1,133 @@
+import { MissingSerdeError } from '../errors.ts';
+import type { GlobalTable, StoreBuilder, TimestampExtractor } from '../plan/node.ts';
+import type { Topology } from '../plan/topology.ts';
+import { tableSource } from '../runtime/operators/table.ts';
+import { type Serde, Serdes } from '../serde.ts';
+import { Graph } from './graph.ts';
+import { KStream } from './k-stream.ts';
+import { GlobalKTable, KTable } from './k-table.ts';
+import { Stores } from './stores.ts';
+
+/** A topic with its serdes; anything of this shape will do. */
+export interface TopicLike<K, V> {
+  readonly name: string;
+  readonly keySerde: Serde<K>;
+  readonly valueSerde: Serde<V>;
+}
+
+export interface ConsumedOptions<K, V> {
+  /** Name of the source node. */
+  readonly as?: string;
+  readonly keySerde?: Serde<K>;
+  readonly valueSerde?: Serde<V>;
+  readonly timestampExtractor?: TimestampExtractor;
+  /** Where to begin without a committed offset. Default `earliest`. */
+  readonly offsetReset?: 'earliest' | 'latest';
+  /** `dead-letter`: a record without a key is refused at the door instead of being dropped by the first operator that needs one. */
+  readonly nullKeys?: 'keep' | 'dead-letter';
+}
+
+export interface TableOptions<K, V> extends ConsumedOptions<K, V> {
+  /** Names the store and its changelog. */
+  readonly store: string;
+  readonly persistent?: boolean;
+}
+
+type TopicArgument<K, V> = TopicLike<K, V> | string;
+
+const erased = <T>(serde: Serde<T>): Serde<unknown> => serde as Serde<unknown>; // inside the graph types are erased
+
+function serdesOf<K, V>(topic: TopicArgument<K, V>, options: ConsumedOptions<K, V>): TopicLike<K, V> {
+  const given = typeof topic === 'string' ? undefined : topic;
+  const name = given?.name ?? (topic as string); // a topic that is no object is its name
+  const keySerde = options.keySerde ?? given?.keySerde;
+  const valueSerde = options.valueSerde ?? given?.valueSerde;
+  if (keySerde === undefined || valueSerde === undefined) {
+    const what = keySerde === undefined ? 'keySerde' : 'valueSerde';
+    throw new MissingSerdeError(`the source of ${name} has no ${what}; nothing was built. Give one in its options.`);
+  }
+  return { name, keySerde, valueSerde };
+}
+
+/** Where a topology begins: sources, tables, stores; `build` checks it and gives the graph. */
+export class StreamsBuilder {
+  readonly #graph = new Graph();
+
+  /** Every record of a topic. */
+  stream<K, V>(topic: TopicArgument<K, V>, options: ConsumedOptions<K, V> = {}): KStream<K, V> {
+    const { name, keySerde, valueSerde } = serdesOf(topic, options);
+    const node = this.#graph.source({
+      name: this.#graph.name('KSTREAM-SOURCE-', options.as),
+      topic: name,
+      internal: null,
+      keySerde: erased(keySerde),
+      valueSerde: erased(valueSerde),
+      timestampExtractor: options.timestampExtractor ?? null,
+      offsetReset: options.offsetReset ?? 'earliest',
+      nullKeys: options.nullKeys ?? 'keep',
+    });
+    return new KStream<K, V>(this.#graph, node, { key: keySerde, value: valueSerde }, false);
+  }
+
+  /** The latest value of each key of a topic; null values delete. */
+  table<K, V>(topic: TopicArgument<K, V>, options: TableOptions<K, V>): KTable<K, V> {
+    const { name, keySerde, valueSerde } = serdesOf(topic, options);
+    const source = this.#graph.source({
+      name: this.#graph.name('KSTREAM-SOURCE-', options.as === undefined ? undefined : `${options.as}-source`),
+      topic: name,
+      internal: null,
+      keySerde: erased(keySerde),
+      valueSerde: erased(valueSerde),
+      timestampExtractor: options.timestampExtractor ?? null,
+      offsetReset: options.offsetReset ?? 'earliest',
+      nullKeys: options.nullKeys ?? 'keep',
+    });
+    const store = Stores.timestampedKeyValue<K, V>({
+      name: options.store,
+      keySerde,
+      valueSerde,
+      persistent: options.persistent ?? true,
+    });
+    this.#graph.addStore(store);
+    const processor = this.#graph.name('KTABLE-SOURCE-', options.as);
+    const node = this.#graph.processor(processor, [source], (task) => tableSource(task, processor, options.store), [
+      options.store,
+    ]);
+    return KTable.materialized<K, V>(this.#graph, node, { key: keySerde, value: valueSerde }, options.store);
+  }
+
+  /** The latest value of every key of every partition, on every instance. Without an order between it and the streams that look it up. */
+  globalTable<K, V>(topic: TopicArgument<K, V>, options: TableOptions<K, V>): GlobalKTable<K, V> {
+    const { name, keySerde, valueSerde } = serdesOf(topic, options);
+    const store = Stores.keyValue<K, V>({
+      name: options.store,
+      keySerde,
+      valueSerde,
+      persistent: options.persistent ?? true,
+      logged: false,
+    });
+    const table: GlobalTable = {
+      sourceName: this.#graph.name('KSTREAM-SOURCE-', options.as === undefined ? undefined : `${options.as}-source`),
+      processorName: this.#graph.name('KTABLE-SOURCE-', options.as),
+      topic: name,
+      keySerde: erased(keySerde),
+      valueSerde: erased(valueSerde),
+      store,
+    };
+    this.#graph.addGlobalTable(table);
+    return new GlobalKTable<K, V>(options.store);
+  }
+
+  /** A store for processors, which name it in `stores`. */
+  addStateStore(store: StoreBuilder): this {
+    this.#graph.addStore(store);
+    return this;
+  }
+
+  /** @throws TopologyError – two nodes or stores of one name, a store that is not there, a topic with two sources */
+  build(): Topology {
+    return this.#graph.build();
+  }
+}
+
+export { Serdes };

@@ -1,0 +1,16 @@
+export { KGroupedStream, type MaterializedOptions } from './dsl/k-grouped-stream.ts';
+export { KStream, type Named, type ValueJoiner } from './dsl/k-stream.ts';
+export { GlobalKTable, KTable } from './dsl/k-table.ts';
+export type { Forwarded, Processor, ProcessorContext, ProcessorSupplier } from './dsl/processor.ts';
+export { type KeyValueStoreOptions, Stores } from './dsl/stores.ts';
+export { type ConsumedOptions, StreamsBuilder, type TableOptions, type TopicLike } from './dsl/streams-builder.ts';
+export { JoinWindows } from './dsl/windows.ts';
+export * from './errors.ts';
+export type { Header } from './kafka/port.ts';
+export type { ApplicationPlan } from './plan/application-plan.ts';
+export type { Cancellable, PunctuationType, StoreBuilder } from './plan/node.ts';
+export { Topology } from './plan/topology.ts';
+export type { RecordMetadata, StreamRecord } from './runtime/record.ts';
+export { type Serde, Serdes } from './serde.ts';
+export type { KeyValueStore, ReadOnlyKeyValueStore, StateStore, ValueAndTimestamp } from './state/state-store.ts';
+export { type DriverOptions, type Step, TopologyTestDriver } from './test/topology-test-driver.ts';

@@ -1,0 +1,107 @@
+import type { OperatorFunction } from 'rxjs';
+import type { Header } from '../kafka/port.ts';
+import type { AnyRecord, RecordMetadata } from '../runtime/record.ts';
+import type { Serde } from '../serde.ts';
+import type { StoreHost } from '../state/key-value-store.ts';
+import type { StateStore, StoreSpec } from '../state/state-store.ts';
+
+/** Why a record was not processed further; each is counted, none vanishes silently. */
+export type DropReason = 'null-key' | 'null-value' | 'late' | 'malformed' | 'failed' | 'negative-timestamp';
+
+export interface Cancellable {
+  cancel(): void;
+}
+
+export type PunctuationType = 'stream-time' | 'wall-clock-time';
+
+/** What the code of a node sees of the task that runs it. */
+export interface TaskContext {
+  readonly applicationId: string;
+  readonly taskId: string;
+  readonly partition: number;
+  /** Newest record time so far; -1 before the first record. */
+  readonly streamTime: number;
+  wallClock(): number;
+  /** Of the record under way; null in a punctuator. */
+  readonly metadata: RecordMetadata | null;
+  store(name: string): StateStore;
+  schedule(intervalMs: number, type: PunctuationType, callback: (nowMs: number) => void): Cancellable;
+  /** True once a node has failed with the record under way: nothing more of it counts. */
+  readonly failed: boolean;
+  fail(node: string, error: unknown): void;
+  dropped(node: string, reason: DropReason): void;
+  /** Partition null: chosen by the key's bytes, as Kafka's default partitioner does. */
+  produce(
+    topic: string,
+    partition: number | null,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    timestamp: number,
+    headers: readonly Header[],
+  ): void;
+}
+
+/** Makes one store of one task. */
+export interface StoreBuilder {
+  readonly spec: StoreSpec;
+  open(host: StoreHost): StateStore;
+}
+
+export type TimestampExtractor = (
+  record: { readonly key: unknown; readonly value: unknown; readonly timestamp: number },
+  partitionTime: number,
+) => number;
+
+interface NodeBase {
+  readonly name: string;
+  readonly parents: readonly TopologyNode[];
+}
+
+export interface SourceNode extends NodeBase {
+  readonly kind: 'source';
+  readonly topic: string;
+  /** Of a topic of this application's own: the name gets the application id as its prefix. */
+  readonly internal: { readonly partitions: number | null } | null;
+  readonly keySerde: Serde<unknown>;
+  readonly valueSerde: Serde<unknown>;
+  readonly timestampExtractor: TimestampExtractor | null;
+  readonly offsetReset: 'earliest' | 'latest';
+  /** `keep`: as Kafka Streams, operators that need a key drop such records. `dead-letter`: refused at the door. */
+  readonly nullKeys: 'keep' | 'dead-letter';
+}
+
+export interface ProcessorNode extends NodeBase {
+  readonly kind: 'processor';
+  readonly stores: readonly string[];
+  /** One call a task. */
+  readonly operator: (task: TaskContext) => OperatorFunction<AnyRecord, AnyRecord>;
+}
+
+export type TopicNameExtractor = (key: unknown, value: unknown, record: AnyRecord) => string;
+
+export interface SinkNode extends NodeBase {
+  readonly kind: 'sink';
+  readonly topic: string | TopicNameExtractor;
+  readonly internal: boolean;
+  readonly keySerde: Serde<unknown>;
+  readonly valueSerde: Serde<unknown>;
+  readonly partitioner: ((key: unknown, value: unknown, partitions: number) => number) | null;
+}
+
+export type TopologyNode = SourceNode | ProcessorNode | SinkNode;
+
+/** A table that every instance reads whole. */
+export interface GlobalTable {
+  readonly sourceName: string;
+  readonly processorName: string;
+  readonly topic: string;
+  readonly keySerde: Serde<unknown>;
+  readonly valueSerde: Serde<unknown>;
+  readonly store: StoreBuilder;
+}
+
+/** Topics that a join reads side by side. */
+export interface CoPartitioned {
+  readonly node: string;
+  readonly sources: readonly SourceNode[];
+}

@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { TopologyError } from '../errors.ts';
+import type { ApplicationPlan, SourcePlan, StorePlan, SubTopologyPlan } from './application-plan.ts';
+import type { CoPartitioned, GlobalTable, SinkNode, SourceNode, StoreBuilder, TopologyNode } from './node.ts';
+
+/** A connected part of the graph. */
+export interface SubTopology {
+  readonly id: number;
+  readonly nodes: readonly TopologyNode[];
+  readonly sources: readonly SourceNode[];
+  readonly sinks: readonly SinkNode[];
+  readonly stores: readonly StoreBuilder[];
+}
+
+export const repartitionTopicOf = (applicationId: string, name: string): string =>
+  `${applicationId}-${name}-repartition`;
+export const changelogTopicOf = (applicationId: string, store: string): string => `${applicationId}-${store}-changelog`;
+
+/** The real name of a source's topic. */
+export const topicOf = (applicationId: string, node: SourceNode): string =>
+  node.internal === null ? node.topic : repartitionTopicOf(applicationId, node.topic);
+
+/** The graph that an author wrote, checked and cut into sub-topologies; it knows no application id and no partition yet. */
+export class Topology {
+  readonly subTopologies: readonly SubTopology[];
+  readonly globalTables: readonly GlobalTable[];
+  readonly #coPartitioned: readonly CoPartitioned[];
+
+  constructor(graph: {
+    readonly nodes: readonly TopologyNode[];
+    readonly stores: ReadonlyMap<string, StoreBuilder>;
+    readonly globalTables: readonly GlobalTable[];
+    readonly coPartitioned: readonly CoPartitioned[];
+  }) {
+    this.globalTables = graph.globalTables;
+    this.#coPartitioned = graph.coPartitioned;
+    const globals = new Set(graph.globalTables.map((table) => table.store.spec.name));
+    checkNames(graph.nodes, graph.stores, globals);
+    this.subTopologies = cut(graph.nodes, graph.stores, globals);
+  }
+
+  /** Under an application id all names are those of real topics. */
+  plan(applicationId: string): ApplicationPlan {
+    const subTopologies = this.subTopologies.map((sub): SubTopologyPlan => {
+      const sources = sub.sources.map(
+        (source): SourcePlan => ({
+          topic: topicOf(applicationId, source),
+          internal: source.internal !== null,
+          partitions: source.internal?.partitions ?? null,
+          offsetReset: source.offsetReset,
+        }),
+      );
+      const sinkTopics = sub.sinks.flatMap((sink) =>
+        typeof sink.topic === 'string'
+          ? [sink.internal ? repartitionTopicOf(applicationId, sink.topic) : sink.topic]
+          : [],
+      );
+      const stores = sub.stores.map(
+        ({ spec }): StorePlan => ({
+          spec,
+          changelogTopic: spec.logged ? changelogTopicOf(applicationId, spec.name) : null,
+        }),
+      );
+      const own = new Set<TopologyNode>(sub.sources);
+      const coPartitioned = this.#coPartitioned
+        .filter((group) => group.sources.some((source) => own.has(source)))
+        .map((group) => ({
+          node: group.node,
+          topics: [...new Set(group.sources.map((source) => topicOf(applicationId, source)))],
+        }));
+      return { id: sub.id, sources, sinkTopics: [...new Set(sinkTopics)], stores, coPartitioned };
+    });
+    const globalTables = this.globalTables.map((table) => ({ topic: table.topic, store: table.store.spec }));
+    const shape = JSON.stringify([subTopologies, globalTables]);
+    const hash = createHash('sha256').update(shape).digest('hex').slice(0, 16);
+    return { applicationId, subTopologies, globalTables, hash };
+  }
+
+  /** Text in the form of `Topology#describe` of Kafka Streams. */
+  describe(): string {
+    const lines = ['Topologies:'];
+    for (const sub of this.subTopologies) {
+      lines.push(`   Sub-topology: ${sub.id}`);
+      const children = childrenOf(sub.nodes);
+      for (const node of sub.nodes) {
+        const next = (children.get(node) ?? []).map((child) => child.name).sort();
+        if (node.kind === 'source') {
+          const topic = node.internal === null ? node.topic : `${node.topic}-repartition`;
+          lines.push(`    Source: ${node.name} (topics: [${topic}])`, `      --> ${next.join(', ') || 'none'}`);
+        } else if (node.kind === 'sink') {
+          const topic = typeof node.topic === 'string' ? node.topic : 'extractor class';
+          lines.push(`    Sink: ${node.name} (topic: ${node.internal ? `${topic}-repartition` : topic})`);
+          lines.push(`      <-- ${node.parents.map((parent) => parent.name).join(', ')}`);
+        } else {
+          lines.push(`    Processor: ${node.name} (stores: [${[...node.stores].sort().join(', ')}])`);
+          lines.push(`      --> ${next.join(', ') || 'none'}`);
+          lines.push(`      <-- ${node.parents.map((parent) => parent.name).join(', ')}`);
+        }
+      }
+      lines.push('');
+    }
+    this.globalTables.forEach((table, index) => {
+      lines.push(`   Sub-topology: ${this.subTopologies.length + index} for global store (will not generate tasks)`);
+      lines.push(`    Source: ${table.sourceName} (topics: [${table.topic}])`, `      --> ${table.processorName}`);
+      lines.push(`    Processor: ${table.processorName} (stores: [${table.store.spec.name}])`, '      --> none');
+      lines.push(`      <-- ${table.sourceName}`, '');
+    });
+    return `${lines.join('\n').trimEnd()}\n`;
+  }
+}
+
+export function childrenOf(nodes: readonly TopologyNode[]): ReadonlyMap<TopologyNode, readonly TopologyNode[]> {
+  const children = new Map<TopologyNode, TopologyNode[]>();
+  for (const node of nodes) {
+    for (const parent of node.parents) children.set(parent, [...(children.get(parent) ?? []), node]);
+  }
+  return children;
+}
+
+function checkNames(
+  nodes: readonly TopologyNode[],
+  stores: ReadonlyMap<string, StoreBuilder>,
+  globals: ReadonlySet<string>,
+): void {
+  const names = new Set<string>();
+  const topics = new Set<string>();
+  for (const node of nodes) {
+    if (names.has(node.name)) {
+      throw new TopologyError(
+        `two nodes are called ${node.name}; nothing was built. Give one of them another name (as).`,
+      );
+    }
+    names.add(node.name);
+    if (node.kind === 'source' && node.internal === null) {
+      if (topics.has(node.topic)) {
+        throw new TopologyError(
+          `${node.topic} has two sources; nothing was built. Read it once and use that stream twice.`,
+        );
+      }
+      topics.add(node.topic);
+    }
+    if (node.kind !== 'processor') continue;
+    for (const store of node.stores) {
+      if (stores.has(store) || globals.has(store)) continue;
+      throw new TopologyError(
+        `${node.name} uses the store ${store}, which is not there; add it with builder.addStateStore`,
+      );
+    }
+  }
+}
+
+/** Nodes that an edge or a store connects run in one task. Numbered in the order in which their first node was written. */
+function cut(
+  nodes: readonly TopologyNode[],
+  stores: ReadonlyMap<string, StoreBuilder>,
+  globals: ReadonlySet<string>,
+): readonly SubTopology[] {
+  const leader = new Map<TopologyNode, TopologyNode>(nodes.map((node) => [node, node]));
+  const find = (node: TopologyNode): TopologyNode => {
+    const up = leader.get(node) ?? node;
+    return up === node ? node : find(up);
+  };
+  const join = (a: TopologyNode, b: TopologyNode) => leader.set(find(b), find(a));
+  const users = new Map<string, TopologyNode>();
+  for (const node of nodes) {
+    for (const parent of node.parents) join(parent, node);
+    if (node.kind !== 'processor') continue;
+    for (const store of node.stores) {
+      if (globals.has(store)) continue;
+      const other = users.get(store);
+      if (other === undefined) users.set(store, node);
+      else join(other, node);
+    }
+  }
+  const groups = new Map<TopologyNode, TopologyNode[]>();
+  for (const node of nodes) groups.set(find(node), [...(groups.get(find(node)) ?? []), node]);
+  return [...groups.values()].map((members, id) => {
+    const used = new Set(members.flatMap((node) => (node.kind === 'processor' ? node.stores : [])));
+    return {
+      id,
+      nodes: members,
+      sources: members.filter((node) => node.kind === 'source'),
+      sinks: members.filter((node) => node.kind === 'sink'),
+      stores: [...used].flatMap((name) => stores.get(name) ?? []),
+    };
+  });
+}

@@ -1,0 +1,79 @@
+import type { ConsumedRecord, FetchedBatch, ProducedRecord, TopicPartition } from '../kafka/port.ts';
+import { partitionName } from '../kafka/port.ts';
+import type { GlobalTable } from '../plan/node.ts';
+import { Overlay, UndoLog } from '../state/overlay.ts';
+import type { RowWrite, StateStore, TaskStorage } from '../state/state-store.ts';
+import { deadLetterOf } from './dead-letter.ts';
+import type { GlobalTask } from './task.ts';
+
+/** The global tables of one application on one instance: every partition of their topics, written as they come. */
+export class GlobalTables implements GlobalTask {
+  readonly inputs: readonly { readonly topic: string; readonly store: string }[];
+  readonly stores: ReadonlyMap<string, StateStore>;
+  readonly #applicationId: string;
+  readonly #tables: ReadonlyMap<string, GlobalTable>;
+  readonly #storage: TaskStorage;
+  #deadLetters: ProducedRecord[] = [];
+
+  constructor(applicationId: string, tables: readonly GlobalTable[], storage: TaskStorage) {
+    this.#applicationId = applicationId;
+    this.#storage = storage;
+    this.#tables = new Map(tables.map((table) => [table.topic, table]));
+    this.inputs = tables.map((table) => ({ topic: table.topic, store: table.store.spec.name }));
+    // Nothing is ever written through this overlay: rows go straight into the storage.
+    this.stores = new Map(
+      tables.map(({ topic, store }) => {
+        const overlay = new Overlay(storage.store(store.spec), new UndoLog());
+        return [store.spec.name, store.open({ overlay, topic, now: () => 0 })];
+      }),
+    );
+  }
+
+  position(partition: TopicPartition): number {
+    return Number(this.#storage.metadata(`global:${partitionName(partition)}`) ?? 0);
+  }
+
+  prepare(batch: FetchedBatch): Promise<void> | undefined {
+    const table = this.#tables.get(batch.topic);
+    const waits = batch.records.flatMap(({ value }) => {
+      const wait = value === null ? undefined : table?.valueSerde.prepare?.(batch.topic, value);
+      return wait === undefined ? [] : [wait];
+    });
+    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
+  }
+
+  addRecords(batch: FetchedBatch): void {
+    const table = this.#tables.get(batch.topic);
+    if (table === undefined) return;
+    const rows = batch.records.flatMap((record) => this.#row(table, record));
+    this.#storage.write({
+      rows: new Map([[table.store.spec.name, rows]]),
+      metadata: new Map([[`global:${partitionName(batch)}`, String(batch.nextOffset)]]),
+    });
+  }
+
+  /** What could not be read since the last call, for the dead-letter topics. */
+  takeDeadLetters(): readonly ProducedRecord[] {
+    const letters = this.#deadLetters;
+    this.#deadLetters = [];
+    return letters;
+  }
+
+  /** A row that nobody could read would fail every record that looks it up, so it is refused here. */
+  #row(table: GlobalTable, record: ConsumedRecord): RowWrite[] {
+    const refuse = (reason: string, cause: unknown): RowWrite[] => {
+      this.#deadLetters.push(deadLetterOf(record, reason, cause, this.#applicationId, 'global'));
+      return [];
+    };
+    if (record.key === null)
+      return refuse('null-key', new Error(`${table.topic} is keyed, and this record has no key`));
+    if (record.value === null) return [[record.key, null]];
+    try {
+      table.keySerde.deserialize(table.topic, record.key);
+      table.valueSerde.deserialize(table.topic, record.value);
+    } catch (error) {
+      return refuse('malformed', error);
+    }
+    return [[record.key, record.value]];
+  }
+}

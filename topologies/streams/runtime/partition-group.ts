@@ -1,0 +1,92 @@
+import type { ConsumedRecord, FetchedBatch, TopicPartition } from '../kafka/port.ts';
+import { partitionName } from '../kafka/port.ts';
+
+interface Buffer {
+  readonly partition: TopicPartition;
+  records: ConsumedRecord[];
+  head: number;
+  /** Record behind the last one that was buffered, and whether the log is known to end there. */
+  nextOffset: number;
+  caughtUp: boolean;
+  /** Time the buffer was found empty and behind nothing; null while it has records. */
+  idleSince: number | null;
+}
+
+/**
+ * The buffered inputs of a task. The record with the smallest timestamp goes first (Kafka Streams' `PartitionGroup`); while an input is
+ * empty and its log is not known to be at its end, nobody goes, because an earlier record may be on its way (KIP-695).
+ */
+export class PartitionGroup {
+  readonly #buffers = new Map<string, Buffer>();
+  readonly #list: Buffer[] = [];
+  readonly #maxIdleMs: number;
+  readonly #now: () => number;
+
+  constructor(inputs: readonly TopicPartition[], maxIdleMs: number, now: () => number) {
+    this.#maxIdleMs = maxIdleMs;
+    this.#now = now;
+    for (const partition of inputs) {
+      const buffer = { partition, records: [], head: 0, nextOffset: 0, caughtUp: false, idleSince: null };
+      this.#buffers.set(partitionName(partition), buffer);
+      this.#list.push(buffer);
+    }
+  }
+
+  add(batch: FetchedBatch): void {
+    const buffer = this.#buffers.get(partitionName(batch));
+    if (buffer === undefined) return;
+    if (buffer.head === buffer.records.length) {
+      buffer.records = [];
+      buffer.head = 0;
+    }
+    for (const record of batch.records) buffer.records.push(record);
+    buffer.nextOffset = batch.nextOffset;
+    buffer.caughtUp = batch.nextOffset >= batch.lastStableOffset;
+    if (buffer.head < buffer.records.length) buffer.idleSince = null;
+    else buffer.idleSince ??= this.#now();
+  }
+
+  buffered(input: TopicPartition): number {
+    const buffer = this.#buffers.get(partitionName(input));
+    return buffer === undefined ? 0 : buffer.records.length - buffer.head;
+  }
+
+  /** The record that is next in time; null when there is none, or when an input must be waited for. */
+  peek(): ConsumedRecord | null {
+    let first: ConsumedRecord | null = null;
+    for (const buffer of this.#list) {
+      const head = buffer.records[buffer.head];
+      if (head === undefined) {
+        if (!this.#mayBePassed(buffer)) return null;
+      } else if (first === null || head.timestamp < first.timestamp) first = head;
+    }
+    return first;
+  }
+
+  /** Removes the record that `peek` gave. */
+  take(record: ConsumedRecord): void {
+    const buffer = this.#buffers.get(partitionName(record));
+    if (buffer === undefined) return;
+    buffer.head += 1;
+    if (buffer.head === buffer.records.length) buffer.idleSince = this.#now();
+    else if (buffer.head > 4_096) {
+      buffer.records = buffer.records.slice(buffer.head);
+      buffer.head = 0;
+    }
+  }
+
+  clear(): void {
+    for (const buffer of this.#list) {
+      buffer.records = [];
+      buffer.head = 0;
+      buffer.caughtUp = false;
+      buffer.idleSince = null;
+    }
+  }
+
+  #mayBePassed(buffer: Buffer): boolean {
+    if (this.#list.length === 1 || this.#maxIdleMs < 0) return true;
+    if (!buffer.caughtUp) return false;
+    return this.#maxIdleMs === 0 || (buffer.idleSince !== null && this.#now() - buffer.idleSince >= this.#maxIdleMs);
+  }
+}

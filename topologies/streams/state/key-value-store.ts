@@ -1,0 +1,144 @@
+import type { Serde } from '../serde.ts';
+import { prefixEnd, successor } from './bytes.ts';
+import type { Overlay } from './overlay.ts';
+import type { KeyValueStore, Row, ValueAndTimestamp } from './state-store.ts';
+
+/** What a typed store needs of the task that it belongs to. */
+export interface StoreHost {
+  readonly overlay: Overlay;
+  /** Given to the serdes: the changelog's name, or what it would be. */
+  readonly topic: string;
+  /** Time of the record under way: what the changelog entry is stamped with. */
+  readonly now: () => number;
+}
+
+const utf8 = new TextEncoder();
+
+/** Typed rows over the task's overlay. */
+export class TypedKeyValueStore<K, V> implements KeyValueStore<K, V> {
+  readonly name: string;
+  readonly #host: StoreHost;
+  readonly #overlay: Overlay;
+  readonly #keySerde: Serde<K>;
+  readonly #valueSerde: Serde<V>;
+
+  constructor(name: string, host: StoreHost, keySerde: Serde<K>, valueSerde: Serde<V>) {
+    this.name = name;
+    this.#host = host;
+    this.#overlay = host.overlay;
+    this.#keySerde = keySerde;
+    this.#valueSerde = valueSerde;
+  }
+
+  get(key: K): V | null {
+    return this.#value(this.#overlay.get(this.#bytes(key)));
+  }
+
+  put(key: K, value: V | null): void {
+    this.#put(this.#bytes(key), value);
+  }
+
+  putIfAbsent(key: K, value: V): V | null {
+    const bytes = this.#bytes(key);
+    const there = this.#value(this.#overlay.get(bytes));
+    if (there === null) this.#put(bytes, value);
+    return there;
+  }
+
+  delete(key: K): V | null {
+    const bytes = this.#bytes(key);
+    const there = this.#value(this.#overlay.get(bytes));
+    if (there !== null) this.#put(bytes, null);
+    return there;
+  }
+
+  range(from: K | null, to: K | null): Iterable<readonly [K, V]> {
+    return this.#typed(this.#range(from, to, false));
+  }
+
+  reverseRange(from: K | null, to: K | null): Iterable<readonly [K, V]> {
+    return this.#typed(this.#range(from, to, true));
+  }
+
+  prefixScan(prefix: Uint8Array | string): Iterable<readonly [K, V]> {
+    const bytes = typeof prefix === 'string' ? utf8.encode(prefix) : prefix;
+    return this.#typed(this.#overlay.range(bytes, prefixEnd(bytes)));
+  }
+
+  all(): Iterable<readonly [K, V]> {
+    return this.#typed(this.#overlay.range(null, null));
+  }
+
+  reverseAll(): Iterable<readonly [K, V]> {
+    return this.#typed(this.#overlay.range(null, null, true));
+  }
+
+  approximateNumEntries(): number {
+    return this.#overlay.count();
+  }
+
+  #bytes(key: K): Uint8Array {
+    if (key === null || key === undefined) {
+      throw new TypeError(`store ${this.name}: the key is null; a store has no row for it`);
+    }
+    return this.#keySerde.serialize(this.#host.topic, key);
+  }
+
+  #value(bytes: Uint8Array | null): V | null {
+    return bytes === null ? null : this.#valueSerde.deserialize(this.#host.topic, bytes);
+  }
+
+  #put(key: Uint8Array, value: V | null): void {
+    const bytes = value === null ? null : this.#valueSerde.serialize(this.#host.topic, value);
+    this.#overlay.put(key, bytes, this.#host.now());
+  }
+
+  #range(from: K | null, to: K | null, reverse: boolean): Iterable<Row> {
+    const low = from === null ? null : this.#bytes(from);
+    const high = to === null ? null : successor(this.#bytes(to));
+    return this.#overlay.range(low, high, reverse);
+  }
+
+  *#typed(rows: Iterable<Row>): Generator<readonly [K, V]> {
+    const topic = this.#host.topic;
+    for (const [key, value] of rows) {
+      yield [this.#keySerde.deserialize(topic, key), this.#valueSerde.deserialize(topic, value)];
+    }
+  }
+}
+
+/** Eight bytes of record time, then the value; in the changelog the time is the record's own. */
+export const timestampedSerde = <V>(valueSerde: Serde<V>): Serde<ValueAndTimestamp<V>> => ({
+  serialize: (topic, { value, timestamp }) => {
+    const bytes = valueSerde.serialize(topic, value);
+    const out = new Uint8Array(8 + bytes.length);
+    writeTime(out, 0, timestamp);
+    out.set(bytes, 8);
+    return out;
+  },
+  deserialize: (topic, bytes) => ({
+    value: valueSerde.deserialize(topic, bytes.subarray(8)),
+    timestamp: readTime(bytes, 0),
+  }),
+});
+
+/** Epoch ms as eight bytes whose order is that of time; not for negative times. */
+export function writeTime(out: Uint8Array, at: number, time: number): void {
+  const high = Math.floor(time / 0x1_0000_0000);
+  const low = time >>> 0;
+  out[at] = high >>> 24;
+  out[at + 1] = high >>> 16;
+  out[at + 2] = high >>> 8;
+  out[at + 3] = high;
+  out[at + 4] = low >>> 24;
+  out[at + 5] = low >>> 16;
+  out[at + 6] = low >>> 8;
+  out[at + 7] = low;
+}
+
+export function readTime(bytes: Uint8Array, at: number): number {
+  const word = (from: number): number =>
+    (bytes[from] ?? 0) * 0x100_0000 +
+    (((bytes[from + 1] ?? 0) << 16) | ((bytes[from + 2] ?? 0) << 8) | (bytes[from + 3] ?? 0));
+  return word(at) * 0x1_0000_0000 + word(at + 4);
+}

@@ -1,0 +1,77 @@
+import { byteString } from './bytes.ts';
+import { SortedMap } from './sorted-map.ts';
+import type { BytesStore, Row, StorageWrite, StoreSpec, TaskStorage } from './state-store.ts';
+
+/** Keeps everything in this process. Rows are kept as they are given: nobody may change bytes after they were handed over. */
+export class MemoryStorage implements TaskStorage {
+  readonly #stores = new Map<string, MemoryBytesStore>();
+  readonly #metadata = new Map<string, string>();
+
+  store(spec: StoreSpec): BytesStore {
+    return this.#named(spec.name);
+  }
+
+  write(write: StorageWrite): void {
+    for (const [name, rows] of write.rows) {
+      const store = this.#named(name);
+      for (const [key, value] of rows) store.set(key, value);
+    }
+    for (const [name, value] of write.metadata) {
+      if (value === null) this.#metadata.delete(name);
+      else this.#metadata.set(name, value);
+    }
+  }
+
+  metadata(name: string): string | null {
+    return this.#metadata.get(name) ?? null;
+  }
+
+  clear(store: string): void {
+    this.#stores.get(store)?.clear();
+  }
+
+  close(): void {}
+
+  #named(name: string): MemoryBytesStore {
+    let store = this.#stores.get(name);
+    if (store === undefined) {
+      store = new MemoryBytesStore();
+      this.#stores.set(name, store);
+    }
+    return store;
+  }
+}
+
+class MemoryBytesStore implements BytesStore {
+  readonly #rows = new SortedMap<Row>();
+
+  get(key: Uint8Array): Uint8Array | null {
+    return this.#rows.get(byteString(key))?.[1] ?? null;
+  }
+
+  *range(
+    from: Uint8Array | null,
+    to: Uint8Array | null,
+    options?: { readonly reverse?: boolean },
+  ): Generator<Row, void, undefined> {
+    const low = from === null ? null : byteString(from);
+    const high = to === null ? null : byteString(to);
+    for (const key of options?.reverse ? this.#rows.descending(low, high) : this.#rows.ascending(low, high)) {
+      const row = this.#rows.get(key);
+      if (row !== undefined) yield row;
+    }
+  }
+
+  count(): number {
+    return this.#rows.size;
+  }
+
+  set(key: Uint8Array, value: Uint8Array | null): void {
+    if (value === null) this.#rows.delete(byteString(key));
+    else this.#rows.set(byteString(key), [key, value]);
+  }
+
+  clear(): void {
+    this.#rows.clear();
+  }
+}

@@ -1,0 +1,156 @@
+import { byteString } from './bytes.ts';
+import { SortedMap } from './sorted-map.ts';
+import type { BytesStore, Row, RowWrite } from './state-store.ts';
+
+/** A write that Kafka has not committed yet. */
+export interface DirtyRow {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | null;
+  /** Record time of the write; the changelog entry carries it. */
+  readonly timestamp: number;
+}
+
+/** What `UndoLog` must know of an overlay. */
+interface Restorable {
+  restore(key: string, row: DirtyRow | undefined): void;
+}
+
+/** Takes back the writes of one record over all stores of a task, newest first. */
+export class UndoLog {
+  readonly #overlays: Restorable[] = [];
+  readonly #keys: string[] = [];
+  readonly #rows: (DirtyRow | undefined)[] = [];
+
+  /** From here on `rollBack` takes back. */
+  mark(): void {
+    if (this.#keys.length === 0) return;
+    this.#overlays.length = 0;
+    this.#keys.length = 0;
+    this.#rows.length = 0;
+  }
+
+  push(overlay: Restorable, key: string, row: DirtyRow | undefined): void {
+    this.#overlays.push(overlay);
+    this.#keys.push(key);
+    this.#rows.push(row);
+  }
+
+  rollBack(): void {
+    for (let i = this.#keys.length - 1; i >= 0; i--) this.#overlays[i]?.restore(this.#keys[i] ?? '', this.#rows[i]);
+    this.mark();
+  }
+}
+
+/**
+ * The uncommitted writes of one store over its committed rows. Two layers: `active` takes writes; `takeDirty` freezes it for the
+ * transaction that is in flight, and the task goes on in a new one.
+ */
+export class Overlay implements Restorable {
+  readonly #base: BytesStore;
+  readonly #undo: UndoLog;
+  #active = new SortedMap<DirtyRow>();
+  #frozen: SortedMap<DirtyRow> | null = null;
+
+  constructor(base: BytesStore, undo: UndoLog) {
+    this.#base = base;
+    this.#undo = undo;
+  }
+
+  get(key: Uint8Array): Uint8Array | null {
+    const name = byteString(key);
+    const row = this.#active.get(name) ?? this.#frozen?.get(name);
+    return row === undefined ? this.#base.get(key) : row.value;
+  }
+
+  /** A null value deletes. */
+  put(key: Uint8Array, value: Uint8Array | null, timestamp: number): void {
+    const name = byteString(key);
+    this.#undo.push(this, name, this.#active.get(name));
+    this.#active.set(name, { key, value, timestamp });
+  }
+
+  restore(key: string, row: DirtyRow | undefined): void {
+    if (row === undefined) this.#active.delete(key);
+    else this.#active.set(key, row);
+  }
+
+  /** `from <= key < to` over all layers. Later writes do not show in an iteration that has begun. */
+  range(from: Uint8Array | null, to: Uint8Array | null, reverse = false): Iterable<Row> {
+    const dirty = this.#dirtyRange(from, to, reverse);
+    const base = this.#base.range(from, to, { reverse });
+    return dirty.length === 0 ? base : merged(base, dirty, reverse);
+  }
+
+  /** An estimate: a dirty row may be new or not. */
+  count(): number {
+    return this.#base.count() + this.#active.size + (this.#frozen?.size ?? 0);
+  }
+
+  get dirty(): boolean {
+    return this.#active.size > 0;
+  }
+
+  /** The writes since the last call: the last one of each key, in the order of each key's first write. Only one take may be open. */
+  takeDirty(): Iterable<DirtyRow> {
+    this.#frozen = this.#active;
+    this.#active = new SortedMap();
+    return this.#frozen.values();
+  }
+
+  /** What `takeDirty` gave, for the storage; afterwards the rows are to be read there. */
+  *frozenRows(): Generator<RowWrite> {
+    if (this.#frozen === null) return;
+    for (const row of this.#frozen.values()) yield [row.key, row.value];
+  }
+
+  thaw(): void {
+    this.#frozen = null;
+  }
+
+  drop(): void {
+    this.#frozen = null;
+    this.#active = new SortedMap();
+  }
+
+  /** The dirty rows of both layers in order, the active one's where both have a key. Copied, so that writes may go on. */
+  #dirtyRange(from: Uint8Array | null, to: Uint8Array | null, reverse: boolean): DirtyRow[] {
+    const frozen = this.#frozen;
+    if (this.#active.size === 0 && (frozen === null || frozen.size === 0)) return [];
+    const low = from === null ? null : byteString(from);
+    const high = to === null ? null : byteString(to);
+    const rowsOf = (layer: SortedMap<DirtyRow>): [string, DirtyRow][] => {
+      const rows: [string, DirtyRow][] = [];
+      if (layer.size === 0) return rows;
+      for (const key of reverse ? layer.descending(low, high) : layer.ascending(low, high)) {
+        const row = layer.get(key);
+        if (row !== undefined) rows.push([key, row]);
+      }
+      return rows;
+    };
+    const active = rowsOf(this.#active);
+    if (frozen === null) return active.map((entry) => entry[1]);
+    const sign = reverse ? -1 : 1;
+    const known = new Set(active.map((entry) => entry[0]));
+    const all = [...active, ...rowsOf(frozen).filter((entry) => !known.has(entry[0]))];
+    return all.sort((a, b) => (a[0] < b[0] ? -sign : sign)).map((entry) => entry[1]);
+  }
+}
+
+function* merged(base: Iterable<Row>, dirty: readonly DirtyRow[], reverse: boolean): Generator<Row> {
+  let next = 0;
+  for (const row of base) {
+    let hidden = false;
+    for (let entry = dirty[next]; entry !== undefined; entry = dirty[next]) {
+      const order = reverse ? Buffer.compare(row[0], entry.key) : Buffer.compare(entry.key, row[0]);
+      if (order > 0) break;
+      next++;
+      if (order === 0) hidden = true;
+      if (entry.value !== null) yield [entry.key, entry.value];
+      if (order === 0) break;
+    }
+    if (!hidden) yield row;
+  }
+  for (let entry = dirty[next]; entry !== undefined; entry = dirty[++next]) {
+    if (entry.value !== null) yield [entry.key, entry.value];
+  }
+}

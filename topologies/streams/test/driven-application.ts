@@ -1,0 +1,210 @@
+import { CoPartitionError } from '../errors.ts';
+import type { InMemoryBroker } from '../kafka/in-memory-broker.ts';
+import type { TopicPartition } from '../kafka/port.ts';
+import { partitionName } from '../kafka/port.ts';
+import type { DropReason } from '../plan/node.ts';
+import { changelogTopicOf, type Topology } from '../plan/topology.ts';
+import { deadLetterTopicOf } from '../runtime/dead-letter.ts';
+import { GlobalTables } from '../runtime/global-tables.ts';
+import type { RecordMetadata } from '../runtime/record.ts';
+import { type FailureHandling, StreamTask } from '../runtime/stream-task.ts';
+import { MemoryStorage } from '../state/memory-storage.ts';
+import type { TaskStorage } from '../state/state-store.ts';
+
+export interface ApplicationOptions {
+  readonly now: () => number;
+  readonly partitions: number;
+  readonly onMalformed: FailureHandling;
+  readonly onFailure: FailureHandling;
+  readonly storage: (taskId: string) => TaskStorage;
+}
+
+export type CrashPoint = 'before-commit' | 'after-commit';
+
+export interface Drop {
+  readonly application: string;
+  readonly node: string;
+  readonly reason: DropReason;
+  readonly record: RecordMetadata | null;
+}
+
+interface RunningTask {
+  readonly task: StreamTask;
+  readonly sub: Topology['subTopologies'][number];
+  readonly positions: Map<string, number>;
+}
+
+/** One application over the broker in memory: the same tasks, commits and restores as on Kafka, driven by hand. */
+export class DrivenApplication {
+  readonly id: string;
+  readonly drops: Drop[] = [];
+  readonly #topology: Topology;
+  readonly #broker: InMemoryBroker;
+  readonly #options: ApplicationOptions;
+  #globals: GlobalTables;
+  #tasks: RunningTask[] = [];
+
+  constructor(id: string, topology: Topology, broker: InMemoryBroker, options: ApplicationOptions) {
+    this.id = id;
+    this.#topology = topology;
+    this.#broker = broker;
+    this.#options = options;
+    this.#createTopics();
+    this.#globals = new GlobalTables(id, topology.globalTables, options.storage('global'));
+    this.#startTasks();
+  }
+
+  #createTopics(): void {
+    const plan = this.#topology.plan(this.id);
+    const { partitions } = this.#options;
+    for (const { topic } of plan.globalTables) this.#createWithDeadLetters(topic, partitions);
+    for (const sub of plan.subTopologies) {
+      for (const source of sub.sources) {
+        if (!source.internal) this.#createWithDeadLetters(source.topic, partitions);
+        else this.#broker.createTopic(source.topic, source.partitions ?? partitions);
+      }
+      for (const topic of sub.sinkTopics) {
+        const internal = plan.subTopologies.some((other) => other.sources.some((s) => s.internal && s.topic === topic));
+        if (!internal) this.#broker.createTopic(topic, partitions);
+      }
+    }
+    for (const sub of plan.subTopologies) {
+      for (const group of sub.coPartitioned) {
+        const counts = group.topics.map((topic) => `${topic} has ${this.#broker.partitionsOf(topic)}`);
+        if (new Set(group.topics.map((topic) => this.#broker.partitionsOf(topic))).size > 1) {
+          throw new CoPartitionError(
+            `${group.node} joins topics of unequal partition counts: ${counts.join(', ')}. Repartition one of them.`,
+          );
+        }
+      }
+    }
+  }
+
+  #createWithDeadLetters(topic: string, partitions: number): void {
+    this.#broker.createTopic(topic, partitions);
+    this.#broker.createTopic(deadLetterTopicOf(topic), this.#broker.partitionsOf(topic));
+  }
+
+  #startTasks(): void {
+    const plan = this.#topology.plan(this.id);
+    this.#tasks = [];
+    for (const [index, sub] of this.#topology.subTopologies.entries()) {
+      const sources = plan.subTopologies[index]?.sources ?? [];
+      const count = Math.max(0, ...sources.map((source) => this.#broker.partitionsOf(source.topic)));
+      for (const store of sub.stores) {
+        if (store.spec.logged) this.#broker.createTopic(changelogTopicOf(this.id, store.spec.name), count);
+      }
+      for (let partition = 0; partition < count; partition += 1) {
+        const task = new StreamTask({
+          applicationId: this.id,
+          sub,
+          partition,
+          storage: this.#options.storage(`${sub.id}_${partition}`),
+          globalStores: this.#globals.stores,
+          partitionsOf: (topic) => this.#broker.partitionsOf(topic),
+          now: this.#options.now,
+          onMalformed: this.#options.onMalformed,
+          onFailure: this.#options.onFailure,
+          onDropped: (node, reason, record) => this.drops.push({ application: this.id, node, reason, record }),
+        });
+        for (const changelog of task.changelogs) {
+          const batch = this.#broker.fetch(changelog, changelog.position);
+          task.restore(changelog.store, batch.records, batch.nextOffset);
+        }
+        const committed = this.#broker.committed(this.id, task.inputs);
+        task.start(committed);
+        const positions = new Map(
+          task.inputs.map((input) => [
+            partitionName(input),
+            committed.find((one) => one.topic === input.topic && one.partition === input.partition)?.offset ?? 0,
+          ]),
+        );
+        this.#tasks.push({ task, sub, positions });
+        this.#commit(task); // what processors did in init
+      }
+    }
+  }
+
+  get tasks(): readonly StreamTask[] {
+    return this.#tasks.map((running) => running.task);
+  }
+
+  /** Input partitions with records that were not delivered yet, those of global tables included. */
+  waiting(): readonly TopicPartition[] {
+    const globals = this.#globalPartitions().filter(
+      (partition) => this.#globals.position(partition) < this.#broker.end(partition),
+    );
+    const inputs = this.#tasks.flatMap(({ task, positions }) =>
+      task.inputs.filter((input) => (positions.get(partitionName(input)) ?? 0) < this.#broker.end(input)),
+    );
+    return [...globals, ...inputs];
+  }
+
+  #globalPartitions(): readonly TopicPartition[] {
+    return this.#globals.inputs.flatMap(({ topic }) =>
+      Array.from({ length: this.#broker.partitionsOf(topic) }, (_, partition) => ({ topic, partition })),
+    );
+  }
+
+  /** Brings the global tables up to date: on Kafka they are read before a task starts and beside it. */
+  readGlobals(): void {
+    for (const partition of this.#globalPartitions()) {
+      const position = this.#globals.position(partition);
+      if (position < this.#broker.end(partition)) this.#deliverGlobal(partition, Number.POSITIVE_INFINITY);
+    }
+  }
+
+  #deliverGlobal(partition: TopicPartition, max: number): void {
+    this.#globals.addRecords(this.#broker.fetch(partition, this.#globals.position(partition), max));
+    this.#broker.append(this.#globals.takeDeadLetters());
+  }
+
+  /** Delivers the next record of one partition, processes it and commits. */
+  deliver(partition: TopicPartition, crash?: CrashPoint): void {
+    if (this.#globals.inputs.some((input) => input.topic === partition.topic)) {
+      this.#deliverGlobal(partition, 1);
+      return;
+    }
+    const running = this.#tasks.find(({ positions }) => positions.has(partitionName(partition)));
+    if (running === undefined) throw new Error(`${this.id} does not read ${partitionName(partition)}`);
+    const { task, positions } = running;
+    const name = partitionName(partition);
+    const batch = this.#broker.fetch(partition, positions.get(name) ?? 0, 1);
+    positions.set(name, batch.nextOffset);
+    for (const input of task.inputs)
+      task.addRecords({ ...this.#broker.fetch(input, 0, 0), nextOffset: this.#broker.end(input) });
+    task.addRecords({ ...batch, lastStableOffset: batch.nextOffset });
+    task.process();
+    if (crash === 'before-commit') return;
+    this.#commit(task, crash);
+  }
+
+  punctuate(nowMs: number): void {
+    for (const { task } of this.#tasks) {
+      task.punctuate(nowMs);
+      this.#commit(task);
+    }
+  }
+
+  /** Every task is lost as by SIGKILL and starts again from what was committed. */
+  restart(): void {
+    for (const { task } of this.#tasks) task.close();
+    this.#globals = new GlobalTables(this.id, this.#topology.globalTables, this.#options.storage('global'));
+    this.readGlobals();
+    this.#startTasks();
+  }
+
+  close(): void {
+    for (const { task } of this.#tasks) task.close();
+  }
+
+  #commit(task: StreamTask, crash?: CrashPoint): void {
+    const commit = task.takeCommit();
+    if (commit === null) return;
+    const base = this.#broker.append(commit.records);
+    this.#broker.commit(this.id, commit.offsets);
+    if (crash !== 'after-commit') task.committed(base);
+  }
+}
+
+export const memoryStorages = (): ((taskId: string) => TaskStorage) => () => new MemoryStorage();

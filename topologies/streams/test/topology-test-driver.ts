@@ -1,0 +1,216 @@
+import type { TopicLike } from '../dsl/streams-builder.ts';
+import { InMemoryBroker } from '../kafka/in-memory-broker.ts';
+import { partitionForKey } from '../kafka/partitioner.ts';
+import type { Header, TopicPartition } from '../kafka/port.ts';
+import { Topology } from '../plan/topology.ts';
+import type { FailureHandling } from '../runtime/stream-task.ts';
+import type { Serde } from '../serde.ts';
+import { MemoryStorage } from '../state/memory-storage.ts';
+import type { KeyValueStore, TaskStorage } from '../state/state-store.ts';
+import { type CrashPoint, DrivenApplication, type Drop } from './driven-application.ts';
+
+export interface DriverOptions {
+  /** Of a single topology. Default `test`. */
+  readonly applicationId?: string;
+  /** Of every topic that is not there yet. Default 1. */
+  readonly partitions?: number;
+  /** Epoch ms at which the wall clock stands. Default 0. */
+  readonly startWallClockMs?: number;
+  readonly onMalformed?: FailureHandling;
+  readonly onFailure?: FailureHandling;
+  /** Storage of a task; called again for the same task after a crash. Default: memory that is lost with the crash. */
+  readonly storage?: (applicationId: string, taskId: string) => TaskStorage;
+}
+
+/** One record that `step` may deliver next. */
+export interface Step extends TopicPartition {
+  readonly application: string;
+}
+
+export interface TestRecord<K, V> {
+  readonly key: K | null;
+  readonly value: V | null;
+  readonly timestamp: number;
+  readonly partition: number;
+  readonly headers: readonly Header[];
+}
+
+export interface InputTopic<K, V> {
+  /** Sends one record and runs everything until nothing is left to do. Without a time the wall clock is the record's time. */
+  pipeInput(key: K | null, value: V | null, timestampMs?: number): void;
+  /** Sends without running: `step` and `run` deliver it. */
+  send(key: K | null, value: V | null, timestampMs?: number): void;
+  /** Bytes as they are, for what a serde would never write. */
+  sendBytes(key: Uint8Array | null, value: Uint8Array | null, timestampMs?: number): void;
+}
+
+export interface OutputTopic<K, V> {
+  /** What came since the last read, partition by partition. */
+  readRecords(): readonly TestRecord<K, V>[];
+  readKeyValues(): readonly (readonly [K | null, V | null])[];
+  readValues(): readonly (V | null)[];
+  /** As the last read left it; nothing is consumed. */
+  readonly isEmpty: boolean;
+}
+
+/**
+ * Runs one topology, or several applications, over a broker in memory: partitions, repartition topics, changelogs, commits and restores are
+ * the engine's own, only time and the order of delivery are the test's. Deterministic.
+ */
+export class TopologyTestDriver implements Disposable {
+  readonly broker = new InMemoryBroker();
+  readonly #applications: DrivenApplication[];
+  readonly #partitions: number;
+  #nowMs: number;
+
+  constructor(topologies: Topology | Readonly<Record<string, Topology>>, options: DriverOptions = {}) {
+    this.#partitions = options.partitions ?? 1;
+    this.#nowMs = options.startWallClockMs ?? 0;
+    const all = topologies instanceof Topology ? { [options.applicationId ?? 'test']: topologies } : topologies;
+    this.#applications = Object.entries(all).map(
+      ([id, topology]) =>
+        new DrivenApplication(id, topology, this.broker, {
+          now: () => this.#nowMs,
+          partitions: this.#partitions,
+          onMalformed: options.onMalformed ?? 'dead-letter',
+          onFailure: options.onFailure ?? 'fail',
+          storage: (taskId) => options.storage?.(id, taskId) ?? new MemoryStorage(),
+        }),
+    );
+  }
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** Records that went no further, with the reason. */
+  get drops(): readonly Drop[] {
+    return this.#applications.flatMap((application) => application.drops);
+  }
+
+  inputTopic<K, V>(topic: TopicLike<K, V>): InputTopic<K, V> {
+    this.broker.createTopic(topic.name, this.#partitions);
+    const send = (key: Uint8Array | null, value: Uint8Array | null, timestampMs: number | undefined): void => {
+      const partition = partitionForKey(key, this.broker.partitionsOf(topic.name));
+      const timestamp = timestampMs ?? this.#nowMs;
+      this.broker.append([{ topic: topic.name, partition, timestamp, key, value, headers: [] }]);
+    };
+    const typed = (key: K | null, value: V | null, timestampMs?: number): void =>
+      send(
+        key === null ? null : topic.keySerde.serialize(topic.name, key),
+        value === null ? null : topic.valueSerde.serialize(topic.name, value),
+        timestampMs,
+      );
+    return {
+      send: typed,
+      sendBytes: send,
+      pipeInput: (key, value, timestampMs) => {
+        typed(key, value, timestampMs);
+        this.run();
+      },
+    };
+  }
+
+  outputTopic<K, V>(topic: TopicLike<K, V>): OutputTopic<K, V> {
+    this.broker.createTopic(topic.name, this.#partitions);
+    const read = new Map<number, number>();
+    const typed = <T>(serde: Serde<T>, bytes: Uint8Array | null): T | null =>
+      bytes === null ? null : serde.deserialize(topic.name, bytes);
+    const unread = () =>
+      this.broker.records(topic.name).filter((record) => record.offset >= (read.get(record.partition) ?? 0));
+    const readRecords = (): readonly TestRecord<K, V>[] =>
+      unread().map((record) => {
+        read.set(record.partition, record.offset + 1);
+        const { timestamp, partition, headers } = record;
+        return {
+          key: typed(topic.keySerde, record.key),
+          value: typed(topic.valueSerde, record.value),
+          timestamp,
+          partition,
+          headers,
+        };
+      });
+    return {
+      readRecords,
+      readKeyValues: () => readRecords().map(({ key, value }) => [key, value] as const),
+      readValues: () => readRecords().map(({ value }) => value),
+      get isEmpty() {
+        return unread().length === 0;
+      },
+    };
+  }
+
+  /** Delivers everything, always the first waiting partition in the order of applications and inputs, until nothing is left. */
+  run(): void {
+    for (;;) {
+      let delivered = false;
+      for (const application of this.#applications) {
+        application.readGlobals();
+        for (const partition of application.waiting()) {
+          application.deliver(partition);
+          delivered = true;
+        }
+      }
+      if (!delivered) return;
+    }
+  }
+
+  /** What could be delivered next. The order inside a partition is kept; between partitions every order is one that Kafka may give. */
+  waiting(): readonly Step[] {
+    return this.#applications.flatMap((application) =>
+      application.waiting().map((partition) => ({ application: application.id, ...partition })),
+    );
+  }
+
+  /** Delivers the next record of the chosen partition. @returns what was delivered; null when nothing waits */
+  step(choose: (waiting: readonly Step[]) => Step): Step | null {
+    const waiting = this.waiting();
+    if (waiting.length === 0) return null;
+    const chosen = choose(waiting);
+    this.#application(chosen.application).deliver(chosen);
+    return chosen;
+  }
+
+  /** Moves the wall clock, runs the punctuators that are due and then everything that follows. */
+  advanceWallClock(ms: number, options: { readonly run?: boolean } = {}): void {
+    this.#nowMs += ms;
+    for (const application of this.#applications) application.punctuate(this.#nowMs);
+    if (options.run ?? true) this.run();
+  }
+
+  /**
+   * Kills an application (or all of them) and starts it again from what was committed. With a point, the next waiting record is processed
+   * first and the crash comes before the transaction, or between the transaction and the local write.
+   */
+  crash(at?: CrashPoint, applicationId?: string): void {
+    for (const application of this.#applications) {
+      if (applicationId !== undefined && application.id !== applicationId) continue;
+      const next = application.waiting()[0];
+      if (at !== undefined && next !== undefined) application.deliver(next, at);
+      application.restart();
+    }
+  }
+
+  /** The rows of a store over all partitions of its application; for looking only. */
+  getKeyValueStore<K, V>(name: string, applicationId?: string): Pick<KeyValueStore<K, V>, 'get' | 'all'> {
+    const stores = this.#applications
+      .filter((application) => applicationId === undefined || application.id === applicationId)
+      .flatMap((application) => application.tasks)
+      .flatMap((task) => (task.hasStore(name) ? [task.store(name) as KeyValueStore<K, V>] : [])); // the caller knows what it added
+    if (stores.length === 0) throw new Error(`no task has a store ${name}`);
+    return {
+      get: (key) => stores.map((store) => store.get(key)).find((value) => value !== null) ?? null,
+      all: () => stores.flatMap((store) => [...store.all()]),
+    };
+  }
+
+  #application(id: string): DrivenApplication {
+    const application = this.#applications.find((one) => one.id === id);
+    if (application === undefined) throw new Error(`there is no application ${id}`);
+    return application;
+  }
+
+  [Symbol.dispose](): void {
+    for (const application of this.#applications) application.close();
+  }
+}
