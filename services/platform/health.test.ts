@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { Health } from './health.ts';
+
+test('a process is ready when every part of it is', () => {
+  const health = new Health();
+  let lag: string | null = 'restoring';
+  health.expect('worker', () => lag);
+  health.expect('schemas');
+  expect(health.report()).toEqual({ ready: false, parts: { worker: 'restoring', schemas: 'starting' } });
+  lag = null;
+  health.ready('schemas');
+  expect(health.report()).toEqual({ ready: true, parts: { worker: 'ready', schemas: 'ready' } });
+});
+
+test('a part that falls ill makes it unready again, and draining is for good', () => {
+  const health = new Health();
+  health.expect('postgres', null);
+  expect(health.report().ready).toBe(true);
+  health.notReady('postgres', 'connection refused');
+  expect(health.report()).toEqual({ ready: false, parts: { postgres: 'connection refused' } });
+  health.ready('postgres');
+  health.drain();
+  expect(health.report().ready).toBe(false);
+});
