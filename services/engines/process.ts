@@ -24,6 +24,8 @@ export interface LaunchOptions {
  * and the watchdog ends it when we die without a word.
  */
 export class ManagedProcess {
+  static readonly #all = new Set<ManagedProcess>();
+
   readonly name: string;
   readonly logFile: string;
   readonly pid: number;
@@ -43,10 +45,12 @@ export class ManagedProcess {
     this.#stopSignal = options.stopSignal ?? 'SIGTERM';
     this.#logStart = logStart;
     watch(pid, this.#stopSignal);
+    ManagedProcess.#all.add(this);
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#ended = signal ?? `exit ${code}`;
         unwatch(pid);
+        ManagedProcess.#all.delete(this);
         resolve(this.#ended);
       });
     });
@@ -80,6 +84,11 @@ export class ManagedProcess {
     } finally {
       closeSync(log);
     }
+  }
+
+  /** Ends whatever this process still runs, at the same time: for when a start is given up half way. */
+  static async stopAll(): Promise<void> {
+    await Promise.all([...ManagedProcess.#all].map((process) => process.stop()));
   }
 
   get alive(): boolean {

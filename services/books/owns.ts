@@ -1,0 +1,4 @@
+import type { Owns } from '../platform/owns.ts';
+
+/** The catalogue: what a book is, what it costs, whether it is sold. */
+export const owns: Owns = { topologies: ['catalogue'], projections: ['catalogue'] };

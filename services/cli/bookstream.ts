@@ -1,0 +1,65 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { EngineError } from '../engines/errors.ts';
+import { register as doctor } from './commands/doctor.ts';
+import { register as down } from './commands/down.ts';
+import { register as reset } from './commands/reset.ts';
+import { register as schemas } from './commands/schemas.ts';
+import { register as seed } from './commands/seed.ts';
+import { register as service } from './commands/service.ts';
+import { register as setup } from './commands/setup.ts';
+import { register as status } from './commands/status.ts';
+import { register as topics } from './commands/topics.ts';
+import { register as up } from './commands/up.ts';
+import { CommandError, exitCodes } from './exit-codes.ts';
+import { root } from './running.ts';
+
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+
+const program = new Command('bookstream')
+  .description('The book shop as one flow of events: start it, look at it, mend it.')
+  .version(version)
+  .showSuggestionAfterError()
+  .configureHelp({ sortSubcommands: true })
+  .addHelpText(
+    'after',
+    `
+Exit codes:
+  0 ok   1 failed   2 wrong usage   3 something it needs is missing   4 an invariant is violated
+  5 only in part   75 try later   124 timed out   130 interrupted
+
+Examples:
+  npm start
+  npm run bookstream -- status
+  npm run bookstream -- <command> --help`,
+  );
+
+for (const register of [up, down, status, doctor, service, setup, seed, topics, schemas, reset]) register(program);
+
+const everyCommand = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(everyCommand)];
+for (const command of everyCommand(program)) command.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = tell(error);
+}
+
+/** @returns the exit code */
+function tell(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage; // it has told already
+  if (error instanceof CommandError) {
+    console.error(error.message);
+    for (const line of error.detail) console.error(`  ${line}`);
+    return error.exitCode;
+  }
+  if (error instanceof EngineError) {
+    for (const line of error.logTail) console.error(`  | ${line}`);
+    console.error(error.message);
+    return exitCodes.precondition;
+  }
+  console.error(error);
+  return exitCodes.failed;
+}

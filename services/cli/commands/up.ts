@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { portOf } from '../options.ts';
+import { up } from '../up.ts';
+
+export const register = (program: Command): void => {
+  program
+    .command('up')
+    .description('bring the whole platform up on this machine and stay until Ctrl-C')
+    .option('--reset', 'begin with empty data', false)
+    .option('--no-web', 'without building the page')
+    .option('--no-seed', 'leave the shop empty')
+    .option('--port <port>', 'of the page and the API; default PORT or 4000', portOf)
+    .addHelpText(
+      'after',
+      `
+Engines whose URL variable is set (KAFKA_URL, REGISTRY_URL, POSTGRES_URL and USERS_POSTGRES_URL, MONGO_URL, REDIS_URL) are used as they are;
+the others run as local processes with their data in BOOKSTREAM_DATA (default .bookstream).
+
+Examples:
+  npm start
+  npm start -- --reset
+  PORT=4010 BOOKSTREAM_DATA=/tmp/second npm start -- --no-seed
+  KAFKA_BROKERS=3 npm start -- --reset`,
+    )
+    .action(async (options: { reset: boolean; web: boolean; seed: boolean; port?: number }) => {
+      const port = options.port ?? portOf(process.env.PORT || '4000');
+      process.exitCode = await up({ ...options, port });
+      process.exit();
+    });
+};

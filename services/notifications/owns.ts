@@ -1,0 +1,4 @@
+import type { Owns } from '../platform/owns.ts';
+
+/** What a person is told. */
+export const owns: Owns = { topologies: ['notifications'], projections: ['notifications'] };

@@ -1,0 +1,4 @@
+import type { Owns } from '../platform/owns.ts';
+
+/** Wallets: balance, holds, captures, refunds. */
+export const owns: Owns = { topologies: ['wallet'], projections: ['wallets'] };

@@ -1,0 +1,4 @@
+import type { Owns } from '../platform/owns.ts';
+
+/** Copies on the shelf: received, reserved, committed, shipped, and who waits for them. */
+export const owns: Owns = { topologies: ['stock'], projections: ['stock'] };
