@@ -34,7 +34,7 @@ export async function registerSchemas(
 }
 
 if (import.meta.main) {
-  const url = process.argv[process.argv.indexOf('--url') + 1] ?? process.env['REGISTRY_URL'];
+  const url = process.argv[process.argv.indexOf('--url') + 1] ?? process.env.REGISTRY_URL;
   if (url === undefined) throw new Error('which registry? node schemas/register.ts --url URL');
   console.log(`${await registerSchemas(url)} subjects are registered at ${url}`);
 }
