@@ -1,4 +1,11 @@
-import type { BaseOffsets, CommittedOffset, ConsumedRecord, FetchedBatch, ProducedRecord, TopicPartition } from './port.ts';
+import type {
+  BaseOffsets,
+  CommittedOffset,
+  ConsumedRecord,
+  FetchedBatch,
+  ProducedRecord,
+  TopicPartition,
+} from './port.ts';
 import { partitionName } from './port.ts';
 
 /** Logs in memory for tests: partitions, offsets and committed positions as on a broker; a commit is one transaction. */
@@ -8,7 +15,11 @@ export class InMemoryBroker {
 
   /** Keeps the count that a topic has. */
   createTopic(topic: string, partitions: number): void {
-    if (!this.#logs.has(topic)) this.#logs.set(topic, Array.from({ length: partitions }, () => []));
+    if (!this.#logs.has(topic))
+      this.#logs.set(
+        topic,
+        Array.from({ length: partitions }, () => []),
+      );
   }
 
   has(topic: string): boolean {

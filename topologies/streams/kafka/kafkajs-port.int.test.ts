@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
+import {
+  connectKafka,
+  FencedError,
+  type FetchedBatch,
+  type GroupMetadata,
+  type KafkaPort,
+  type ProducedRecord,
+  TransactionAbortedError,
+} from './index.ts';
+
+let broker: KafkaBroker;
+let kafka: KafkaPort;
+beforeAll(async () => {
+  broker = await startKafkaBroker();
+  kafka = await connectKafka({ bootstrapServers: broker.bootstrapServers, clientId: 'port-test' });
+}, 120_000);
+afterAll(async () => {
+  await kafka?.close();
+  await broker?.[Symbol.asyncDispose]();
+});
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const record = (topic: string, value: string, partition = 0): ProducedRecord => ({
+  topic,
+  partition,
+  timestamp: Date.now(),
+  key: bytes('k'),
+  value: bytes(value),
+  headers: [['h', bytes('v')]],
+});
+const nobody = (groupId: string): GroupMetadata => ({ groupId, generationId: -1, memberId: '', groupInstanceId: null });
+
+/** Reads a partition until `count` records have come. */
+async function read(
+  topic: string,
+  count: number,
+  isolation: 'read_committed' | 'read_uncommitted' = 'read_committed',
+): Promise<string[]> {
+  const values: string[] = [];
+  let done = () => {};
+  const all = new Promise<void>((resolve) => {
+    done = resolve;
+  });
+  const fetcher = kafka.fetcher({
+    isolation,
+    onBatch: (batch: FetchedBatch) => {
+      for (const { value } of batch.records) values.push(Buffer.from(value ?? []).toString());
+      if (values.length >= count) done();
+    },
+    onOutOfRange: () => {},
+    onError: (error) => {
+      throw error;
+    },
+  });
+  fetcher.assign({ topic, partition: 0 }, 0);
+  await all;
+  await fetcher.close();
+  return values;
+}
+
+test('a transaction carries records and offsets, and both are there when it resolves', async () => {
+  await kafka.check('exactly_once');
+  await kafka.createTopics([{ name: 'tx', partitions: 1 }]);
+  const producer = await kafka.transactionalProducer('tx-app/one');
+  const base = await producer.commit({
+    records: [record('tx', 'a'), record('tx', 'b')],
+    offsets: [{ topic: 'tx', partition: 0, offset: 7, metadata: '99' }],
+    group: nobody('tx-app'),
+  });
+  expect(base.get('tx-0')).toBe(0);
+  for (const value of ['c', 'd', 'e'])
+    await producer.commit({ records: [record('tx', value)], offsets: [], group: nobody('tx-app') });
+  expect(await read('tx', 5)).toEqual(['a', 'b', 'c', 'd', 'e']);
+  expect(await kafka.committedOffsets('tx-app', [{ topic: 'tx', partition: 0 }], { requireStable: true })).toEqual([
+    { topic: 'tx', partition: 0, offset: 7, metadata: '99' },
+  ]);
+  await producer.close();
+});
+
+test('a group that refuses the offsets aborts the transaction: its records are never seen', async () => {
+  await kafka.createTopics([{ name: 'aborted', partitions: 1 }]);
+  const producer = await kafka.transactionalProducer('abort-app/one');
+  const foreign: GroupMetadata = { groupId: 'abort-app', generationId: 5, memberId: 'nobody', groupInstanceId: null };
+  const commit = producer.commit({
+    records: [record('aborted', 'lost')],
+    offsets: [{ topic: 'aborted', partition: 0, offset: 1, metadata: null }],
+    group: foreign,
+  });
+  await expect(commit).rejects.toThrow(TransactionAbortedError);
+  await producer.commit({ records: [record('aborted', 'kept')], offsets: [], group: nobody('abort-app') });
+  expect(await read('aborted', 1)).toEqual(['kept']);
+  await producer.close();
+});
+
+test('a second owner of the ids shuts the first one out', async () => {
+  await kafka.createTopics([{ name: 'owned', partitions: 1 }]);
+  const first = await kafka.transactionalProducer('owned-app/one');
+  await first.commit({ records: [record('owned', 'first')], offsets: [], group: nobody('owned-app') });
+  const second = await kafka.transactionalProducer('owned-app/one');
+  await second.commit({ records: [record('owned', 'second')], offsets: [], group: nobody('owned-app') });
+  await expect(
+    first.commit({ records: [record('owned', 'zombie')], offsets: [], group: nobody('owned-app') }),
+  ).rejects.toThrow(FencedError);
+  expect(await read('owned', 2)).toEqual(['first', 'second']);
+  await Promise.all([first.close(), second.close()]);
+});
+
+test('two static members share a topic; one comes back to its own partitions', async () => {
+  await kafka.createTopics([{ name: 'shared', partitions: 4 }]);
+  const partitions = [0, 1, 2, 3].map((partition) => ({ topic: 'shared', partition }));
+  const held = new Map<string, number[]>();
+  const member = (instance: string) =>
+    kafka.join({
+      groupId: 'sharing',
+      groupInstanceId: instance,
+      topics: ['shared'],
+      userData: () => new Uint8Array(0),
+      assign: (members) => {
+        const sorted = [...members].sort((a, b) => ((a.groupInstanceId ?? '') < (b.groupInstanceId ?? '') ? -1 : 1));
+        return new Map(
+          sorted.map((one, index) => [one.memberId, partitions.filter((p) => p.partition % sorted.length === index)]),
+        );
+      },
+      onRevoking: async () => {},
+      onAssigned: (assignment) =>
+        held.set(
+          instance,
+          assignment.partitions.map((p) => p.partition),
+        ),
+      onLost: () => {},
+    });
+  const one = await member('one');
+  expect(held.get('one')).toEqual([0, 1, 2, 3]);
+  const two = await member('two');
+  await expect
+    .poll(() => [held.get('one'), held.get('two')], { timeout: 20_000 })
+    .toEqual([
+      [0, 2],
+      [1, 3],
+    ]);
+  held.delete('two');
+  await two.leave({ forget: false });
+  const back = await member('two');
+  expect(held.get('two')).toEqual([1, 3]);
+  await Promise.all([one.leave({ forget: true }), back.leave({ forget: true })]);
+});

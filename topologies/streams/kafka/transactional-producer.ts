@@ -1,0 +1,249 @@
+import { ByteWriter } from './bytes.ts';
+import { Backoff, type ClusterClient, isTransient, type Links } from './cluster-client.ts';
+import { BrokerConnectionError, BrokerRefusalError, FencedError, TransactionAbortedError } from './errors.ts';
+import { type BaseOffsets, partitionName, type Transaction, type TransactionalProducer } from './port.ts';
+import { cutIntoRounds, encodeRound } from './produce-rounds.ts';
+import {
+  endTxnRequest,
+  initProducerIdRequest,
+  type ProducerId,
+  produceRequest,
+  txnOffsetCommitRequest,
+} from './protocol.ts';
+
+const concurrentTransactions = 51;
+const invalidTxnState = 48;
+const duplicateSequence = 46;
+/** 47 an older epoch, 90 fenced, 49 the id belongs to another producer: somebody has called InitProducerId after us. */
+const fencedCodes: readonly number[] = [47, 90, 49];
+/** The group does not know us (any more) as we were: 22 another generation, 25 no such member, 82 the instance id was taken over. */
+const membershipCodes: readonly number[] = [22, 25, 82, 27];
+
+/** Shorter than the session time-out, so that what a dead worker left open is gone when its partitions are given away. */
+export const transactionTimeoutMs = 8000;
+
+interface Identity {
+  readonly transactionalId: string;
+  /** Null: InitProducerId must settle what is open before the next use. */
+  producer: ProducerId | null;
+}
+
+/** InitProducerId: ends what an earlier owner left open, and shuts it out. */
+export const initialise = async (client: ClusterClient, transactionalId: string): Promise<ProducerId> => {
+  const answer = await client.askCoordinator(
+    'transaction',
+    transactionalId,
+    initProducerIdRequest(transactionalId, transactionTimeoutMs),
+    ({ errorCode }) => errorCode,
+    { repeatable: [concurrentTransactions] },
+  );
+  if (answer.errorCode !== 0) {
+    throw new BrokerRefusalError(`Transactional id ${transactionalId} was not initialised`, answer.errorCode, {
+      retriable: true,
+    });
+  }
+  return answer;
+};
+
+/**
+ * Transactions one after another on two ids in turn: an id may not be used between its EndTxn and the end of the broker's own work on
+ * it, and the other bridges that time. The laws (seen on a broker): nothing is produced on an id between its EndTxn and the answer; a
+ * refused offset commit aborts (EndTxn would commit the records all the same); a lost EndTxn answer is asked again until it says what happened.
+ */
+export class AlternatingProducer implements TransactionalProducer {
+  readonly #client: ClusterClient;
+  readonly #links: Links;
+  readonly #identities: readonly [Identity, Identity];
+  readonly #slab = new ByteWriter(64 << 10);
+  #turn = 0;
+  #last: Promise<unknown> = Promise.resolve();
+  #fenced: FencedError | null = null;
+  #closed = false;
+
+  private constructor(client: ClusterClient, prefix: string, producers: readonly [ProducerId, ProducerId]) {
+    this.#client = client;
+    this.#links = client.links();
+    this.#identities = [
+      { transactionalId: `${prefix}-a`, producer: producers[0] },
+      { transactionalId: `${prefix}-b`, producer: producers[1] },
+    ];
+  }
+
+  static async open(client: ClusterClient, prefix: string): Promise<AlternatingProducer> {
+    const [a, b] = await Promise.all([initialise(client, `${prefix}-a`), initialise(client, `${prefix}-b`)]);
+    return new AlternatingProducer(client, prefix, [a, b]);
+  }
+
+  commit(transaction: Transaction): Promise<BaseOffsets> {
+    const run = this.#last.then(() => this.#commit(transaction));
+    this.#last = run.catch(() => {}); // The caller of that commit has it; the next begins on its own.
+    return run;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#last;
+    this.#links.close();
+  }
+
+  async #commit({ records, offsets, group }: Transaction): Promise<BaseOffsets> {
+    if (this.#closed) throw new FencedError('The producer is closed; nothing was written');
+    if (this.#fenced) throw this.#fenced;
+    const baseOffsets = new Map<string, number>();
+    if (records.length === 0 && offsets.length === 0) return baseOffsets;
+    const identity = this.#identities[this.#turn === 0 ? 0 : 1];
+    this.#turn = 1 - this.#turn;
+    identity.producer ??= await initialise(this.#client, identity.transactionalId);
+    const { producer } = identity;
+    const withinMs = transactionTimeoutMs;
+    try {
+      const sequences = new Map<string, number>();
+      const rounds = cutIntoRounds(records);
+      let offsetsWritten: Promise<void> | null = null;
+      for (const round of rounds.length > 0 ? rounds : [[]]) {
+        this.#slab.reset();
+        const stamp = { producerId: producer.producerId, producerEpoch: producer.producerEpoch, transactional: true };
+        const batches = encodeRound(this.#slab, round, stamp, sequences);
+        const written = this.#produce(identity.transactionalId, batches, baseOffsets, withinMs);
+        // Sent behind the first round on the same connection: the broker takes them in this order.
+        offsetsWritten ??=
+          offsets.length > 0
+            ? this.#commitOffsets(identity.transactionalId, producer, group, offsets)
+            : Promise.resolve();
+        // Both must have been answered before anything else is sent on this id, whatever fails first.
+        const outcomes = await Promise.allSettled([written, offsetsWritten]);
+        for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+      }
+    } catch (error) {
+      throw await this.#giveUp(identity, producer, error);
+    }
+    await this.#end(identity, producer);
+    return baseOffsets;
+  }
+
+  /** Sends each leader its batches until all are taken; a batch is repeated byte for byte, which the broker recognises. */
+  async #produce(
+    transactionalId: string,
+    batches: ReturnType<typeof encodeRound>,
+    baseOffsets: Map<string, number>,
+    withinMs: number,
+  ): Promise<void> {
+    let left = batches;
+    if (left.length === 0) return;
+    const backoff = new Backoff(withinMs);
+    for (;;) {
+      const again: typeof batches = [];
+      const unknown = left.filter((one) => this.#client.leaderOf(one) === undefined);
+      if (unknown.length > 0) await this.#client.refresh([...new Set(unknown.map(({ topic }) => topic))]);
+      // One broker after another: side by side their additions to the transaction race, and the loser is put off for 20 ms.
+      for (const [nodeId, group] of Map.groupBy(left, (one) => this.#client.leaderOf(one) ?? -1)) {
+        if (nodeId === -1) {
+          again.push(...group);
+          continue;
+        }
+        try {
+          const answer = await this.#client.ask(nodeId, produceRequest(transactionalId, group, withinMs), this.#links);
+          for (const { topic, partition, errorCode, baseOffset, message } of answer) {
+            const name = partitionName({ topic, partition });
+            if (errorCode === 0 || errorCode === duplicateSequence) {
+              if (!baseOffsets.has(name)) baseOffsets.set(name, baseOffset);
+            } else if (errorCode === concurrentTransactions || isTransient(errorCode)) {
+              again.push(...group.filter((one) => one.topic === topic && one.partition === partition));
+            } else {
+              throw new BrokerRefusalError(`Produce to ${name}`, errorCode, { ...(message && { detail: message }) });
+            }
+          }
+        } catch (error) {
+          if (!(error instanceof BrokerConnectionError)) throw error;
+          again.push(...group);
+        }
+      }
+      if (again.length === 0) return;
+      if (!(await backoff.again())) {
+        throw new BrokerRefusalError(`Produce to ${again.map(partitionName).join(', ')} within ${withinMs} ms`, 7, {
+          retriable: true,
+        });
+      }
+      left = again;
+      await this.#client.refresh([...new Set(left.map(({ topic }) => topic))]).catch(() => {}); // The next attempt tells.
+    }
+  }
+
+  async #commitOffsets(
+    transactionalId: string,
+    producer: ProducerId,
+    group: Transaction['group'],
+    offsets: Transaction['offsets'],
+  ): Promise<void> {
+    const request = txnOffsetCommitRequest(transactionalId, producer, group, offsets);
+    const errorOf = (results: readonly { readonly errorCode: number }[]): number =>
+      results.find(({ errorCode }) => errorCode !== 0)?.errorCode ?? 0;
+    const results = await this.#client.askCoordinator('group', group.groupId, request, errorOf, {
+      withinMs: transactionTimeoutMs,
+      repeatable: [concurrentTransactions],
+      links: this.#links,
+    });
+    const refused = errorOf(results);
+    if (refused)
+      throw new BrokerRefusalError(`Offsets of group ${group.groupId}, generation ${group.generationId}`, refused);
+  }
+
+  /** @throws TransactionAbortedError, FencedError */
+  async #end(identity: Identity, producer: ProducerId): Promise<void> {
+    const { transactionalId } = identity;
+    // Until it is known how this ended nobody may go on: neither blindly forward nor back.
+    identity.producer = null;
+    const answer = await this.#ask(transactionalId, endTxnRequest(transactionalId, producer, true), 60_000);
+    if (answer.errorCode === 0) {
+      identity.producer = answer;
+      return;
+    }
+    if (fencedCodes.includes(answer.errorCode)) throw this.#fence(transactionalId, answer.errorCode);
+    throw new TransactionAbortedError(
+      answer.errorCode === invalidTxnState
+        ? `The transaction of ${transactionalId} had ended the other way (timed out by the broker); nothing of it is visible`
+        : `The transaction of ${transactionalId} could not be committed: error ${answer.errorCode}`,
+      false,
+    );
+  }
+
+  async #ask(
+    transactionalId: string,
+    request: ReturnType<typeof endTxnRequest>,
+    withinMs: number,
+  ): Promise<ProducerId> {
+    return this.#client.askCoordinator('transaction', transactionalId, request, ({ errorCode }) => errorCode, {
+      withinMs,
+      repeatable: [concurrentTransactions],
+      links: this.#links,
+    });
+  }
+
+  /** Aborts, so that nothing of it can be committed by accident. @returns the error for the caller */
+  async #giveUp(identity: Identity, producer: ProducerId, cause: unknown): Promise<Error> {
+    const { transactionalId } = identity;
+    identity.producer = null;
+    const errorCode = cause instanceof BrokerRefusalError ? cause.errorCode : 0;
+    if (fencedCodes.includes(errorCode)) return this.#fence(transactionalId, errorCode);
+    const answer = await this.#ask(transactionalId, endTxnRequest(transactionalId, producer, false), 10_000).catch(
+      () => null,
+    );
+    // Without a clear answer the next use of the id asks InitProducerId, which aborts whatever is open.
+    if (answer?.errorCode === 0) identity.producer = answer;
+    if (answer && fencedCodes.includes(answer.errorCode)) return this.#fence(transactionalId, answer.errorCode);
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return new TransactionAbortedError(
+      `The transaction of ${transactionalId} was aborted and nothing of it is visible: ${why}`,
+      membershipCodes.includes(errorCode),
+      { cause },
+    );
+  }
+
+  #fence(transactionalId: string, errorCode: number): FencedError {
+    this.#fenced = new FencedError(
+      `${transactionalId} belongs to another producer now (error ${errorCode}): another process runs under this instance id, or the ` +
+        'broker timed the transaction out. Join anew and go on from the committed offsets.',
+    );
+    return this.#fenced;
+  }
+}
