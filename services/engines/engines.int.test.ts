@@ -25,6 +25,16 @@ async function gone(pids: readonly number[], deadlineMs = 15_000): Promise<reado
   return pids.filter(isAlive);
 }
 
+async function registerProbe(registryUrl: string | undefined, subject: string): Promise<unknown> {
+  const schema = JSON.stringify({ type: 'record', name: 'Probe', fields: [{ name: 'at', type: 'long' }] });
+  const answer = await fetch(`${registryUrl}/subjects/${subject}/versions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ schema }),
+  });
+  return answer.json();
+}
+
 test('all engines start side by side, answer their drivers and leave neither process nor file behind', async () => {
   const dataDir = ephemeralFolder();
   const engines = await startEngines({ dataDir, ephemeral: true });
@@ -39,13 +49,7 @@ test('all engines start side by side, answer their drivers and leave neither pro
     expect(await admin.listTopics()).toContain('probe');
     await admin.disconnect();
 
-    const schema = JSON.stringify({
-      schema: '{"type":"record","name":"Probe","fields":[{"name":"at","type":"long"}]}',
-    });
-    const headers = { 'content-type': 'application/json' };
-    const post = { method: 'POST', headers, body: schema };
-    const registered = await fetch(`${REGISTRY_URL}/subjects/probe/versions`, post);
-    expect(await registered.json()).toMatchObject({ id: expect.any(Number) });
+    expect(await registerProbe(REGISTRY_URL, 'probe')).toMatchObject({ id: expect.any(Number) });
 
     for (const url of [POSTGRES_URL, USERS_POSTGRES_URL]) {
       const client = new Client({ connectionString: url });
@@ -75,7 +79,8 @@ test('all engines start side by side, answer their drivers and leave neither pro
 
 test('what was written is still there at the next start, also under another port', async () => {
   const dataDir = ephemeralFolder();
-  const only = ['kafka', 'mongo', 'postgres'] as const;
+  const only = ['kafka', 'registry', 'mongo', 'postgres'] as const;
+  const subjects = Array.from({ length: 60 }, (_, n) => `probe-${n}`).sort();
   try {
     {
       await using engines = await startEngines({ only, dataDir, ports: { kafka: await freePort() } });
@@ -83,6 +88,7 @@ test('what was written is still there at the next start, also under another port
       await admin.connect();
       await admin.createTopics({ topics: [{ topic: 'probe', numPartitions: 3 }], waitForLeaders: true });
       await admin.disconnect();
+      for (const subject of subjects) await registerProbe(engines.urls.REGISTRY_URL, subject);
       const mongo = new MongoClient(String(engines.urls.MONGO_URL));
       await mongo.db().collection<{ _id: string }>('probe').insertOne({ _id: 'a' });
       await mongo.close();
@@ -98,6 +104,8 @@ test('what was written is still there at the next start, also under another port
       topics: [{ partitions: [{ leader: 1 }, { leader: 1 }, { leader: 1 }] }],
     });
     await admin.disconnect();
+    const known: string[] = JSON.parse(await (await fetch(`${engines.urls.REGISTRY_URL}/subjects`)).text());
+    expect(known.toSorted()).toEqual(subjects); // all of them from the first moment on
     const mongo = new MongoClient(String(engines.urls.MONGO_URL));
     expect(await mongo.db().collection('probe').countDocuments()).toBe(1);
     await mongo.close();

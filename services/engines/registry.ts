@@ -47,6 +47,8 @@ export async function startRegistry(options: EngineOptions & { readonly kafkaUrl
       ...process.env,
       APICURIO_STORAGE_KIND: 'kafkasql',
       APICURIO_KAFKASQL_BOOTSTRAP_SERVERS: options.kafkaUrl,
+      // A start waits this long for a snapshot, also where there is none; the journal it then reads holds everything.
+      APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT: '300',
       QUARKUS_HTTP_HOST: '127.0.0.1',
       QUARKUS_HTTP_PORT: String(port),
       QUARKUS_LOG_LEVEL: 'WARN',
@@ -55,12 +57,13 @@ export async function startRegistry(options: EngineOptions & { readonly kafkaUrl
     logFile: join(options.dataDir, 'logs', 'registry.log'),
   });
   const url = `http://127.0.0.1:${port}/apis/ccompat/v7`;
-  await process_.until('listing the subjects', () => listsSubjects(url), 90_000, 200);
+  await process_.until('readiness', () => isReady(`http://127.0.0.1:${port}/health/ready`), 90_000);
   return { name: 'registry', urls: { REGISTRY_URL: url }, processes: [process_] };
 }
 
-async function listsSubjects(url: string): Promise<void> {
-  const answer = await fetch(`${url}/subjects`, { signal: AbortSignal.timeout(2_000) });
+/** It answers requests before it has read its whole journal, with some of the subjects only; its readiness waits for all. */
+async function isReady(url: string): Promise<void> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
   await answer.arrayBuffer();
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
 }
