@@ -1,4 +1,4 @@
 import type { Owns } from '../platform/owns.ts';
 
-/** What every process wrote, and how fast. */
-export const owns: Owns = { topologies: ['log-rates'], projections: ['logs'] };
+/** What every process wrote. */
+export const owns: Owns = { topologies: [], projections: ['logs'] };

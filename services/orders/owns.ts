@@ -1,4 +1,6 @@
+import * as orderProcess from '@bookstream/topologies/order-process/topology';
+import * as orderView from '@bookstream/topologies/order-view/topology';
 import type { Owns } from '../platform/owns.ts';
 
-/** Orders from placing to delivery, what people see of them, and what was sold. */
-export const owns: Owns = { topologies: ['order-process', 'order-view', 'sales'], projections: ['orders', 'sales'] };
+/** Orders from placing to delivery, and what people see of them. */
+export const owns: Owns = { topologies: [orderProcess, orderView], projections: ['orders'] };

@@ -1,6 +1,15 @@
-/** What a service answers for. Each name is a folder in `topologies/` and `projections/`. */
+import type { StreamsBuilder } from '@bookstream/streams';
+
+/** A Kafka Streams application: its id stays the same however it is hosted. */
+export interface OwnedTopology {
+  readonly applicationId: string;
+  readonly build: (builder: StreamsBuilder) => void;
+}
+
+/** What a service answers for. */
 export interface Owns {
-  readonly topologies: readonly string[];
+  readonly topologies: readonly OwnedTopology[];
+  /** Folders in `projections/`. */
   readonly projections: readonly string[];
 }
 
