@@ -58,9 +58,15 @@ export class IdempotentProducer implements PlainProducer {
   }
 
   async #initialise(): Promise<ProducerId> {
-    const answer = await this.#client.askAny(initProducerIdRequest(null, deliverWithinMs));
-    if (answer.errorCode !== 0) throw new BrokerRefusalError('A producer id', answer.errorCode, { retriable: true });
-    return answer;
+    const backoff = new Backoff(deliverWithinMs, 20);
+    for (;;) {
+      const answer = await this.#client.askAny(initProducerIdRequest(null, deliverWithinMs));
+      if (answer.errorCode === 0) return answer;
+      // A broker that has just started loads its coordinator first.
+      if (!isTransient(answer.errorCode) || !(await backoff.again())) {
+        throw new BrokerRefusalError('A producer id', answer.errorCode, { retriable: true });
+      }
+    }
   }
 
   async #produce(batches: ReturnType<typeof encodeRound>, baseOffsets: Map<string, number>): Promise<void> {

@@ -173,6 +173,11 @@ export class StreamTask implements Task, TaskContext {
     return this.#buffers.buffered(input);
   }
 
+  /** Next offset of an input that has not been processed. */
+  position(input: TopicPartition): number {
+    return this.#positions.get(partitionName(input))?.offset ?? 0;
+  }
+
   ready(): boolean {
     return this.#graph !== null && this.#buffers.peek() !== null;
   }

@@ -1,0 +1,53 @@
+import type { Member, TopicPartition } from '../kafka/port.ts';
+import { partitionName } from '../kafka/port.ts';
+import type { ApplicationPlan } from '../plan/application-plan.ts';
+
+/** Source partitions that one task reads: they go to one member together. */
+export interface TaskInputs {
+  readonly taskId: string;
+  readonly partitions: readonly TopicPartition[];
+}
+
+/** Every task of an application: per sub-topology as many as its widest source has partitions. */
+export function tasksOf(plan: ApplicationPlan, partitionsOf: (topic: string) => number): readonly TaskInputs[] {
+  return plan.subTopologies.flatMap((sub) => {
+    const count = Math.max(0, ...sub.sources.map((source) => partitionsOf(source.topic)));
+    return Array.from({ length: count }, (_, partition) => ({
+      taskId: `${sub.id}_${partition}`,
+      partitions: sub.sources
+        .filter((source) => partition < partitionsOf(source.topic))
+        .map((source) => ({ topic: source.topic, partition })),
+    }));
+  });
+}
+
+/** Even shares; a task stays where it is as long as its owner has not more than its share, so a restart moves nothing that need not move. */
+export function assignTasks(
+  tasks: readonly TaskInputs[],
+  members: readonly Member[],
+): ReadonlyMap<string, readonly TopicPartition[]> {
+  const sorted = [...members].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  const quota = Math.ceil(tasks.length / Math.max(1, sorted.length));
+  const shares = new Map(sorted.map((member) => [member.memberId, [] as TaskInputs[]]));
+  const owners = new Map(sorted.flatMap((member) => member.owned.map((one) => [partitionName(one), member.memberId])));
+  const left: TaskInputs[] = [];
+  for (const task of tasks) {
+    const owner = task.partitions.map((one) => owners.get(partitionName(one))).find((one) => one !== undefined);
+    const share = owner === undefined ? undefined : shares.get(owner);
+    if (share !== undefined && share.length < quota) share.push(task);
+    else left.push(task);
+  }
+  for (const task of left) {
+    const least = sorted.reduce<Member | null>(
+      (best, member) =>
+        best === null || (shares.get(member.memberId)?.length ?? 0) < (shares.get(best.memberId)?.length ?? 0)
+          ? member
+          : best,
+      null,
+    );
+    if (least !== null) shares.get(least.memberId)?.push(task);
+  }
+  return new Map([...shares].map(([memberId, share]) => [memberId, share.flatMap((task) => task.partitions)]));
+}
+
+const nameOf = (member: Member): string => member.groupInstanceId ?? member.memberId;

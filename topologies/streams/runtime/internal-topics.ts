@@ -1,0 +1,104 @@
+import { CoPartitionError, TopologyError } from '../errors.ts';
+import type { KafkaPort, TopicSpec } from '../kafka/port.ts';
+import type { ApplicationPlan } from '../plan/application-plan.ts';
+import { deadLetterTopicOf } from './dead-letter.ts';
+
+/**
+ * Creates the topics that are the application's own (repartition, changelog, dead letters) and checks those that are not.
+ * @returns partition counts of every topic that the application names
+ * @throws TopologyError – a topic of others is missing, or one of ours has another partition count; CoPartitionError
+ */
+export async function prepareTopics(plan: ApplicationPlan, kafka: KafkaPort): Promise<ReadonlyMap<string, number>> {
+  const external = new Set<string>(plan.globalTables.map((table) => table.topic));
+  const internal = new Map<string, number | null>();
+  for (const source of plan.subTopologies.flatMap((sub) => sub.sources)) {
+    if (source.internal) internal.set(source.topic, source.partitions);
+    else external.add(source.topic);
+  }
+  const sources = [...external];
+  for (const topic of plan.subTopologies.flatMap((sub) => sub.sinkTopics))
+    if (!internal.has(topic)) external.add(topic);
+
+  const counts = new Map(await kafka.partitionCounts([...external]));
+  const missing = [...external].filter((topic) => !counts.has(topic));
+  if (missing.length > 0) {
+    throw new TopologyError(
+      `${plan.applicationId} reads or writes ${missing.join(', ')}, which is not there; nothing was started. Create the topics first.`,
+    );
+  }
+  for (const [topic, partitions] of widths(plan, internal, counts)) counts.set(topic, partitions);
+  checkCoPartitioning(plan, counts);
+
+  const wanted = [...internalSpecs(plan, internal, counts), ...sources.map((topic) => deadLetterSpec(topic, counts))];
+  await kafka.createTopics(wanted);
+  const there = await kafka.partitionCounts(wanted.map((spec) => spec.name));
+  for (const spec of wanted) {
+    const count = there.get(spec.name) ?? 0;
+    if (count !== spec.partitions) {
+      throw new TopologyError(
+        `${spec.name} has ${count} partitions, ${spec.partitions} are needed; nothing was started. Delete it (its state is read again from its sources) or give the sources ${count} partitions.`,
+      );
+    }
+    counts.set(spec.name, count);
+  }
+  return counts;
+}
+
+/** A repartition topic is as wide as the widest topic of the sub-topologies that write it, unless its author fixed its width. */
+function widths(
+  plan: ApplicationPlan,
+  internal: ReadonlyMap<string, number | null>,
+  external: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number> {
+  const known = new Map([...internal].flatMap(([topic, fixed]) => (fixed === null ? [] : [[topic, fixed] as const])));
+  for (let round = 0; round <= internal.size && known.size < internal.size; round += 1) {
+    for (const topic of internal.keys()) {
+      if (known.has(topic)) continue;
+      const upstream = plan.subTopologies.filter((sub) => sub.sinkTopics.includes(topic)).flatMap((sub) => sub.sources);
+      const counts = upstream.map((source) => known.get(source.topic) ?? external.get(source.topic));
+      if (counts.every((count) => count !== undefined)) known.set(topic, Math.max(1, ...counts));
+    }
+  }
+  return known;
+}
+
+function checkCoPartitioning(plan: ApplicationPlan, counts: ReadonlyMap<string, number>): void {
+  for (const { node, topics } of plan.subTopologies.flatMap((sub) => sub.coPartitioned)) {
+    if (new Set(topics.map((topic) => counts.get(topic))).size <= 1) continue;
+    const list = topics.map((topic) => `${topic} has ${counts.get(topic)}`).join(', ');
+    throw new CoPartitionError(
+      `${node} joins topics of unequal partition counts: ${list}; nothing was started. Repartition one of them.`,
+    );
+  }
+}
+
+function internalSpecs(
+  plan: ApplicationPlan,
+  internal: ReadonlyMap<string, number | null>,
+  counts: ReadonlyMap<string, number>,
+): TopicSpec[] {
+  const repartition = [...internal.keys()].map(
+    (name): TopicSpec => ({
+      name,
+      partitions: counts.get(name) ?? 1,
+      config: { 'cleanup.policy': 'delete', 'retention.ms': '-1' },
+    }),
+  );
+  const changelogs = plan.subTopologies.flatMap((sub) => {
+    const partitions = Math.max(1, ...sub.sources.map((source) => counts.get(source.topic) ?? 1));
+    return sub.stores.flatMap(({ spec, changelogTopic }): TopicSpec[] => {
+      if (changelogTopic === null) return [];
+      const windowed = spec.retentionMs === null ? {} : { 'retention.ms': String(spec.retentionMs + 86_400_000) };
+      const policy = spec.retentionMs === null ? 'compact' : 'compact,delete';
+      const config = { 'cleanup.policy': policy, ...windowed, ...spec.changelogConfig };
+      return [{ name: changelogTopic, partitions, config }];
+    });
+  });
+  return [...repartition, ...changelogs];
+}
+
+const deadLetterSpec = (topic: string, counts: ReadonlyMap<string, number>): TopicSpec => ({
+  name: deadLetterTopicOf(topic),
+  partitions: counts.get(topic) ?? 1,
+  config: { 'cleanup.policy': 'delete', 'retention.ms': '-1' },
+});

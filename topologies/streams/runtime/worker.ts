@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import { BehaviorSubject, combineLatest, map, type Observable, type Subscription } from 'rxjs';
+import { KafkajsPort } from '../kafka/kafkajs-port.ts';
+import type { KafkaPort } from '../kafka/port.ts';
+import type { Topology } from '../plan/topology.ts';
+import { StateFolder } from '../state/state-folder.ts';
+import {
+  ApplicationRunner,
+  type ApplicationState,
+  type ProcessingGuarantee,
+  type RunnerOptions,
+} from './application-runner.ts';
+import type { FailureHandling } from './stream-task.ts';
+
+export interface StreamsWorkerOptions {
+  readonly applications: readonly { readonly applicationId: string; readonly topology: Topology }[];
+  /** host:port of some of the brokers, separated by commas; or a port that is open already. */
+  readonly bootstrapServers?: string;
+  readonly port?: KafkaPort;
+  /** Local state of this instance goes into a folder of its id in here. */
+  readonly stateDir: string;
+  /** Stable over restarts: the place in the groups and the transactional ids hang on it. */
+  readonly instanceId: string;
+  /** Default `exactly_once`: needs brokers with transaction.version 2 (Kafka ≥ 4.0). */
+  readonly processingGuarantee?: ProcessingGuarantee;
+  /** A record whose bytes cannot be read. Default `dead-letter`. */
+  readonly onMalformed?: FailureHandling;
+  /** A record that a node fails with. Default `fail`: the application stops and begins again at this record. */
+  readonly onFailure?: FailureHandling;
+  readonly log?: RunnerOptions['log'];
+}
+
+/** Worst first: what the worker as a whole is said to be. */
+const order: readonly ApplicationState[] = ['ERROR', 'CREATED', 'REBALANCING', 'RESTORING', 'RUNNING', 'CLOSED'];
+
+/** Runs several applications in one process, each in a group of its own. */
+export class StreamsWorker {
+  /** State of each application by its id. */
+  readonly states$: Observable<ReadonlyMap<string, ApplicationState>>;
+  readonly #state$ = new BehaviorSubject<ApplicationState>('CREATED');
+  readonly #runners: readonly ApplicationRunner[];
+  readonly #port: KafkaPort;
+  readonly #ownsPort: boolean;
+  readonly #folder: StateFolder;
+  readonly #watching: Subscription;
+
+  /** @throws StateFolderInUseError */
+  constructor(options: StreamsWorkerOptions) {
+    if (options.port === undefined && options.bootstrapServers === undefined) {
+      throw new TypeError('a worker needs bootstrapServers or a port; nothing was started');
+    }
+    this.#ownsPort = options.port === undefined;
+    this.#port =
+      options.port ??
+      new KafkajsPort({ bootstrapServers: (options.bootstrapServers ?? '').split(','), clientId: options.instanceId });
+    this.#folder = new StateFolder(join(options.stateDir, options.instanceId));
+    this.#runners = options.applications.map(
+      ({ applicationId, topology }) =>
+        new ApplicationRunner({
+          applicationId,
+          topology,
+          kafka: this.#port,
+          state: this.#folder,
+          instanceId: options.instanceId,
+          guarantee: options.processingGuarantee ?? 'exactly_once',
+          onMalformed: options.onMalformed ?? 'dead-letter',
+          onFailure: options.onFailure ?? 'fail',
+          log: options.log ?? (() => {}),
+        }),
+    );
+    const ids = options.applications.map((application) => application.applicationId);
+    this.states$ = combineLatest(this.#runners.map((runner) => runner.state$)).pipe(
+      map((states) => new Map(states.map((state, index) => [ids[index] ?? '', state]))),
+    );
+    this.#watching = this.states$.subscribe((states) => {
+      const all = [...states.values()];
+      this.#state$.next(order.find((state) => all.includes(state)) ?? 'RUNNING');
+    });
+  }
+
+  /** The worst of its applications' states. */
+  get state$(): Observable<ApplicationState> {
+    return this.#state$;
+  }
+
+  /** Resolves when every application runs. @throws what keeps one from starting: a missing topic, an old broker */
+  async start(): Promise<void> {
+    await Promise.all(this.#runners.map((runner) => runner.start()));
+  }
+
+  /** Commits what is done, keeps the places in the groups for a restart. */
+  async close(): Promise<void> {
+    await Promise.all(this.#runners.map((runner) => runner.close()));
+    this.#watching.unsubscribe();
+    if (this.#ownsPort) await this.#port.close();
+    this.#folder.close();
+  }
+}
