@@ -1,50 +1,52 @@
 import { join } from 'node:path';
-import * as streams from '@bookstream/streams';
-import type { Observable } from 'rxjs';
+import { type ApplicationState, StreamsBuilder, StreamsWorker } from '@bookstream/streams';
+import type { LogFields } from './logger.ts';
 import type { OwnedTopology } from './owns.ts';
 import type { ServiceContext } from './run-process.ts';
 
-/** What is used of the library's StreamsWorker. */
-interface Worker {
-  readonly state$: Observable<string>;
-  start(): Promise<void>;
-  close(): Promise<void>;
-}
-
-type WorkerClass = new (options: {
-  readonly applications: readonly { readonly applicationId: string; readonly topology: unknown }[];
-  readonly bootstrapServers: string;
-  readonly stateDir: string;
-  readonly instanceId: string;
-  readonly processingGuarantee: 'exactly_once';
-}) => Worker;
-
-/** Runs topologies in one worker, each an application of its own. Ready when the worker says RUNNING; ended by the context's shutdown. */
+/**
+ * Runs topologies in one worker, each an application of its own. Resolves when all of them run; from then on each is a part of the process's
+ * readiness, since one that restores or has failed and begins again does no work. The context's shutdown ends them.
+ */
 export async function hostTopologies(context: ServiceContext, topologies: readonly OwnedTopology[]): Promise<void> {
   if (topologies.length === 0) return;
   const { config, logger, health, shutdown } = context;
-  const applications = topologies.map(({ applicationId, build }) => {
-    const builder = new streams.StreamsBuilder();
-    build(builder);
-    return { applicationId, topology: builder.build() };
-  });
-  const { StreamsWorker } = streams as unknown as { StreamsWorker: WorkerClass }; // until the library's barrel names it
   const worker = new StreamsWorker({
-    applications,
+    applications: topologies.map(({ applicationId, build }) => {
+      const builder = new StreamsBuilder();
+      build(builder);
+      return { applicationId, topology: builder.build() };
+    }),
     bootstrapServers: config.kafkaUrl,
-    stateDir: join(config.dataDir, 'state', config.instance),
+    stateDir: join(config.dataDir, 'state'),
     instanceId: config.instance,
     processingGuarantee: 'exactly_once',
+    log: (level, event, message, fields) => logger[level](event, message, textOf(fields)),
   });
-  let state = 'CREATED';
-  health.expect('topologies', () => (state === 'RUNNING' ? null : state.toLowerCase()));
-  const seen = worker.state$.subscribe((next) => {
-    logger.info('worker-state', `topologies: ${state} → ${next}`);
-    state = next;
+
+  const states = new Map<string, ApplicationState>();
+  for (const { applicationId } of topologies) {
+    health.expect(applicationId, () => {
+      const state = states.get(applicationId) ?? 'CREATED';
+      return state === 'RUNNING' ? null : state.toLowerCase();
+    });
+  }
+  const watching = worker.states$.subscribe((now) => {
+    for (const [applicationId, state] of now) {
+      const before = states.get(applicationId) ?? 'CREATED';
+      if (before === state) continue;
+      states.set(applicationId, state);
+      logger.info('application-state', `${applicationId}: ${before} → ${state}`, { applicationId, state });
+    }
   });
   shutdown.add('topologies', async () => {
     await worker.close();
-    seen.unsubscribe();
+    watching.unsubscribe();
   });
   await worker.start();
 }
+
+const textOf = (fields: Readonly<Record<string, unknown>> = {}): LogFields =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? value : String(value)]),
+  );
