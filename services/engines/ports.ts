@@ -2,7 +2,9 @@ import { createServer } from 'node:net';
 import { EngineError } from './errors.ts';
 
 /** Ports handed out by this process and not yet bound by an engine: two engines starting side by side must not get the same. */
-const promised = new Set<number>();
+const promised = new Map<number, number>();
+const promiseMs = 30_000;
+const isPromised = (port: number): boolean => performance.now() - (promised.get(port) ?? -promiseMs) < promiseMs;
 
 function listenOnce(port: number): Promise<number | null> {
   return new Promise((resolve) => {
@@ -20,8 +22,8 @@ function listenOnce(port: number): Promise<number | null> {
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = await listenOnce(0);
-    if (port !== null && !promised.has(port)) {
-      promised.add(port);
+    if (port !== null && !isPromised(port)) {
+      promised.set(port, performance.now());
       return port;
     }
   }
@@ -29,8 +31,8 @@ export async function freePort(): Promise<number> {
 
 /** `preferred` when it is free, else any free one: engines are found by their URL, so their port may differ from start to start. */
 export async function preferPort(preferred: number): Promise<number> {
-  if (promised.has(preferred) || (await listenOnce(preferred)) === null) return freePort();
-  promised.add(preferred);
+  if (isPromised(preferred) || (await listenOnce(preferred)) === null) return freePort();
+  promised.set(preferred, performance.now());
   return preferred;
 }
 
