@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { topics } from '@bookstream/schemas/topics';
+import type { UsersEvent } from '@bookstream/schemas/types/users';
 import type { ClientBase } from 'pg';
 import type { Role } from './tokens.ts';
 
@@ -18,8 +20,22 @@ export interface Cause {
 export type WriteEvent = (client: ClientBase, body: UsersEventBody, cause: Cause) => Promise<void>;
 
 /** An event with its meta. A direct change has no command, so it is its own cause. */
-export function withMeta(body: UsersEventBody, cause: Cause, occurredAt = Date.now()) {
+export function withMeta(body: UsersEventBody, cause: Cause, occurredAt = Date.now()): UsersEvent {
   const eventId = randomUUID();
   const { actor, correlationId } = cause;
   return { ...body, meta: { eventId, commandId: eventId, correlationId, causationId: eventId, actor, occurredAt } };
 }
+
+/** Into the table from which the relay publishes. */
+export const writeToOutbox: WriteEvent = async (client, body, cause) => {
+  const event = withMeta(body, cause);
+  const { name, valueSerde } = topics.usersEvents;
+  // Avro knows bytes as Buffers only.
+  const value = valueSerde.serialize(name, 'sealed' in event ? { ...event, sealed: Buffer.from(event.sealed) } : event);
+  await client.query('insert into outbox (event_id, topic, key, value) values ($1, $2, $3, $4)', [
+    event.meta.eventId,
+    name,
+    body.userId,
+    value,
+  ]);
+};

@@ -8,6 +8,8 @@ create table outbox (
   value bytea not null,
   headers jsonb not null default '{}',
   created_at timestamptz not null default now(),
-  published_at timestamptz
+  published_at timestamptz,
+  -- who wrote it: rows below the oldest running transaction have no earlier row that is still to come
+  tx xid8 not null default pg_current_xact_id()
 );
 create index outbox_waiting on outbox (id) where published_at is null;
