@@ -22,7 +22,7 @@ const Refresh = graphql(
 );
 const Logout = graphql(`mutation Logout { logout { userErrors { code message } } }`);
 
-export type Viewer = ResultOf<typeof Person>;
+type Viewer = ResultOf<typeof Person>;
 type AuthPayload = ResultOf<typeof Login>['login'];
 export type AuthRefusal = AuthPayload['userErrors'][number];
 
@@ -188,3 +188,10 @@ export async function request<R, V>(document: TadaDocumentNode<R, V>, variables:
     return execute(document, variables, { token: token.value, signal });
   }
 }
+
+/**
+ * A query that anybody may ask: it does not wait for a login that is still being restored.
+ * @throws ApiError
+ */
+export const requestPublic: typeof request = (document, variables, signal) =>
+  execute(document, variables, { token: null, signal });

@@ -8,8 +8,9 @@ const showLoadingAfterMs = 150;
 /**
  * Asks `document` now and whenever the variables that `ask` returns change; null asks nothing. Call it while a component is set up. The last answer
  * stays until a newer one is there; an answer that came too late for its question is dropped.
+ * @param send how to ask: in the person's name, or `requestPublic`
  */
-export function query<R, V>(document: TadaDocumentNode<R, V>, ask: () => V | null) {
+export function query<R, V>(document: TadaDocumentNode<R, V>, ask: () => V | null, send: typeof request = request) {
   let data = $state.raw<R | null>(null);
   let error = $state.raw<ApiError | null>(null);
   let slow = $state(false);
@@ -26,7 +27,7 @@ export function query<R, V>(document: TadaDocumentNode<R, V>, ask: () => V | nul
       slow = true;
     }, showLoadingAfterMs);
     busy = true;
-    request(document, variables, abort.signal)
+    send(document, variables, abort.signal)
       .then((answer) => {
         if (late()) return;
         data = answer;

@@ -29,7 +29,7 @@ export interface Liveness {
 }
 
 /** An item this old on arrival is late. */
-export const lateAfterMs = 5_000;
+const lateAfterMs = 5_000;
 /** So long is the last item's lateness held against the feed; quiet then means that there is nothing to tell. */
 const lateMemoryMs = 20_000;
 /** A ping without an answer for so long says that the line may be dead. */

@@ -1,5 +1,6 @@
 import { type ApiError, asApiError } from '#lib/api/errors.ts';
 import { graphql, type ResultOf } from '#lib/api/graphql.ts';
+import { backOffMs } from '#lib/live/back-off.ts';
 import { type LiveFeed, liveFeed } from '#lib/live/live-feed.svelte.ts';
 import type { Liveness } from '#lib/live/liveness.ts';
 import { subscription } from '#lib/live/socket.svelte.ts';
@@ -103,6 +104,7 @@ export function liveOrder(id: string, placedAt: number | null) {
   let error = $state.raw<ApiError | null>(null);
   let feed = $state.raw<LiveFeed | null>(null);
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let failures = 0;
   const abort = new AbortController();
   const status = $derived<OrderStatus | null>(order === null ? null : statusAfter(order, steps));
 
@@ -119,13 +121,18 @@ export function liveOrder(id: string, placedAt: number | null) {
         answer.order.timeline.edges.map((edge) => edge.node),
       );
       error = null;
+      failures = 0;
       follow();
     } catch (cause) {
       if (abort.signal.aborted) return;
       const problem = asApiError(cause);
       const young = placedAt !== null && Date.now() - placedAt < newOrderMs;
       if (young && order === null && problem.kind === 'not-found') timer = setTimeout(() => void load(), askAgainMs);
-      else error = problem;
+      else {
+        error = problem;
+        // What is shown goes on being shown, and the rest of it is asked for until it comes.
+        if (order !== null) timer = setTimeout(() => void load(), backOffMs(failures++));
+      }
     }
   }
 
