@@ -1,0 +1,87 @@
+import type { KeysByTable, RowsByTable } from './batch.ts';
+import type { ContentHash } from './content-hash.ts';
+import type { Projection, Table } from './projection.ts';
+
+export type BuildState = 'BUILDING' | 'LIVE' | 'KEPT' | 'DROPPED';
+
+export interface Build {
+  readonly projection: string;
+  readonly build: number;
+  readonly state: BuildState;
+  readonly definition: string;
+  /** Epoch ms. */
+  readonly createdAt: number;
+}
+
+export interface Checkpoint {
+  readonly topic: string;
+  readonly partition: number;
+  /** Offset of the next record to fold. */
+  readonly nextOffset: number;
+}
+
+/** The right to write what one partition feeds of one build, until somebody claims it anew. */
+export interface Claim extends Checkpoint {
+  readonly projection: string;
+  readonly build: number;
+  readonly epoch: number;
+  /** Only as long as this build is the live one: the rebuild writes to builds that are not. */
+  readonly whileLive: boolean;
+}
+
+/** One batch of one partition. */
+export interface Work {
+  readonly from: number;
+  readonly next: number;
+  readonly keys: KeysByTable;
+  /** Called with the rows of `keys` that there are, at most once. */
+  readonly fold: (held: RowsByTable) => Promise<RowsByTable>;
+}
+
+/** Folds on until the build stands at `targets`, or with 'end' at the end that the topics have when it is called. */
+export type CatchUp = (targets: readonly Checkpoint[] | 'end') => Promise<void>;
+
+/** Where a projection's rows live: builds beside each other, one of them what readers see. */
+export interface Sink {
+  /** Lays out what the sink itself needs, and build 1 of a projection that has none. Repeats safely. @returns the live build */
+  prepare(projection: Projection): Promise<Build>;
+  /** Of all projections, by name and number. */
+  builds(projection?: string): Promise<readonly Build[]>;
+  checkpoints(projection: string, build: number): Promise<readonly Checkpoint[]>;
+  live(projection: string): Promise<number | null>;
+
+  /** Fences whoever had the partition. It begins at offset 0 where nothing was folded yet. */
+  claim(projection: string, build: number, topic: string, partition: number, whileLive: boolean): Promise<Claim>;
+  /**
+   * Rows and position become visible together (Postgres), or a repeat of the same work finds what is there and leaves it (Mongo).
+   * @throws FencedError, BuildSwitchedError – nothing counts; other errors: try again
+   */
+  apply(claim: Claim, work: Work): Promise<void>;
+
+  /** A build beside the live one, empty and without indexes; what an earlier attempt left loaded stays when it may be gone on with. */
+  begin(projection: Projection): Promise<Build>;
+  /** Adds the rows of one partition and its checkpoint; what an interrupted attempt left of that partition is gone first. */
+  load(projection: Projection, build: number, checkpoint: Checkpoint, rows: AsyncIterable<LoadedChunk>): Promise<void>;
+  index(projection: Projection, build: number): Promise<void>;
+  /** Every row of a table in key order (by code unit), in chunks. */
+  rows(table: Table, build: number): AsyncIterable<readonly object[]>;
+  /**
+   * Makes `build` the one that readers see. Meanwhile no row of the live build moves; `catchUp` brings the new one as far as that.
+   * The former live build is kept, older ones are dropped.
+   */
+  switchTo(projection: Projection, build: number, catchUp: CatchUp): Promise<void>;
+  /** @throws RebuildError – it is the live one */
+  drop(projection: Projection, build: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Rows of one table on their way into a build, with the offset of the last record folded into each. */
+export interface LoadedChunk {
+  readonly table: Table;
+  readonly rows: readonly { readonly row: object; readonly pos: number }[];
+}
+
+/** Reads a whole table once. */
+export async function hashOf(sink: Sink, table: Table, build: number, into: ContentHash): Promise<void> {
+  for await (const rows of sink.rows(table, build)) for (const row of rows) into.add(row);
+}
