@@ -126,6 +126,16 @@ test('a connection lost before the first item is told as a hole', () => {
   expect(reader.holes()).toBe(1);
 });
 
+test('a server that ends before the first item is told as a hole, once it is asked again', () => {
+  const server = new Server();
+  const reader = follow(server);
+  server.complete();
+  server.write();
+  server.wake();
+  expect(reader.got).toEqual([]);
+  expect(reader.holes()).toBe(1);
+});
+
 test('a server that ends or fails is asked again behind the last item; a final refusal is not', () => {
   const server = new Server();
   const reader = follow(server);
