@@ -1,5 +1,5 @@
 import type { OperatorFunction } from 'rxjs';
-import { TopologyError } from '../errors.ts';
+import { TopologyError, UnnamedOperatorError } from '../errors.ts';
 import type {
   CoPartitioned,
   GlobalTable,
@@ -14,19 +14,41 @@ import { Topology } from '../plan/topology.ts';
 import type { AnyRecord } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
 
+export interface GraphOptions {
+  /**
+   * `strict`: what must keep its name has to be named by the author, and joins refuse late records. `kafka-streams`: names are generated
+   * where none is given, and late records are joined as the original joins them; its recorded answers are checked this way.
+   */
+  readonly semantics: 'strict' | 'kafka-streams';
+}
+
 /** What the DSL writes into while an author builds. Names count up as in Kafka Streams, so that equal code gives equal names. */
 export class Graph {
   readonly #nodes: TopologyNode[] = [];
   readonly #stores = new Map<string, StoreBuilder>();
   readonly #globalTables: GlobalTable[] = [];
   readonly #coPartitioned: CoPartitioned[] = [];
+  readonly semantics: GraphOptions['semantics'];
   #counter = 0;
+
+  constructor(options: GraphOptions = { semantics: 'strict' }) {
+    this.semantics = options.semantics;
+  }
 
   /** `KSTREAM-MAP-` → `KSTREAM-MAP-0000000003`; an author's own name uses no number up for its topics but the counter goes on. */
   name(prefix: string, as?: string): string {
     const number = this.#counter;
     this.#counter += 1;
     return as ?? `${prefix}${String(number).padStart(10, '0')}`;
+  }
+
+  /** Of a store or an internal topic. A number would change with the topology, and what is kept under it would be lost. */
+  durableName(prefix: string, as: string | undefined, cure: string): string {
+    const generated = this.name(prefix, as);
+    if (as === undefined && this.semantics === 'strict') {
+      throw new UnnamedOperatorError(`${cure} Nothing was built: a number as its name would change with the topology.`);
+    }
+    return generated;
   }
 
   source(node: Omit<SourceNode, 'kind' | 'parents'>): SourceNode {
@@ -37,9 +59,10 @@ export class Graph {
     name: string,
     parents: readonly TopologyNode[],
     operator: (task: TaskContext) => OperatorFunction<AnyRecord, AnyRecord>,
+    /** Read when the topology is built: a table may be given its store by a later step. */
     stores: readonly string[] = [],
   ): ProcessorNode {
-    return this.#add({ kind: 'processor', name, parents, stores, operator });
+    return this.#add({ kind: 'processor', name, parents: [...new Set(parents)], stores, operator });
   }
 
   sink(node: Omit<SinkNode, 'kind'>): SinkNode {

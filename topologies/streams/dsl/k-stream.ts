@@ -1,21 +1,24 @@
 import type { OperatorFunction } from 'rxjs';
 import { MissingSerdeError, UnnamedOperatorError } from '../errors.ts';
 import type { TopologyNode } from '../plan/node.ts';
-import { operator } from '../runtime/operators/operator.ts';
+import { type BranchRule, branchChild, branchOperator } from '../runtime/operators/branch.ts';
+import { operator, passOn } from '../runtime/operators/operator.ts';
 import { pipeOperator } from '../runtime/operators/pipe.ts';
 import { processOperator } from '../runtime/operators/process.ts';
 import { streamStreamJoin } from '../runtime/operators/stream-stream-join.ts';
 import { streamGlobalTableJoin, streamTableJoin } from '../runtime/operators/stream-table-join.ts';
-import { tableFromStream } from '../runtime/operators/table.ts';
 import { type AnyRecord, type StreamRecord, withKeyAndValue, withValue } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
+import { waitingRoom } from '../state/waiting-room.ts';
 import { windowStore } from '../state/window-store.ts';
+import { BranchedKStream } from './branched-k-stream.ts';
 import { type Graph, type Serdes2, sourcesOf } from './graph.ts';
 import { KGroupedStream } from './k-grouped-stream.ts';
-import { GlobalKTable, KTable } from './k-table.ts';
+import { GlobalKTable, type KTable } from './k-table.ts';
 import type { ProcessorSupplier } from './processor.ts';
-import { Stores } from './stores.ts';
+import { throughTopic } from './repartition.ts';
 import type { TopicLike } from './streams-builder.ts';
+import { tableOf } from './table-source.ts';
 import type { JoinWindows } from './windows.ts';
 
 export interface Named {
@@ -34,15 +37,22 @@ export interface RepartitionOptions<K, V> extends Named {
   readonly partitions?: number;
 }
 
+export interface ToTableOptions<K, V> extends RepartitionOptions<K, V> {
+  /** Names the store, its changelog and, where the key has changed and nothing else is given, the repartition topic. */
+  readonly store?: string;
+  readonly persistent?: boolean;
+}
+
 export interface ProducedOptions<K, V> extends Named {
   readonly keySerde?: Serde<K>;
   readonly valueSerde?: Serde<V>;
   readonly partitioner?: (key: K, value: V, partitions: number) => number;
 }
 
-export interface StreamJoinOptions<V1, V2> {
-  /** Names the join and its two window stores. */
-  readonly as: string;
+export interface StreamJoinOptions<K, V1, V2> extends Named {
+  /** Names the join, its stores and, where a key has changed, its repartition topics. Needed. */
+  readonly as?: string;
+  readonly keySerde?: Serde<K>;
   readonly valueSerde?: Serde<V1>;
   readonly otherValueSerde?: Serde<V2>;
 }
@@ -151,22 +161,21 @@ export class KStream<K, V> {
 
   merge(other: KStream<K, V>, named: Named = {}): KStream<K, V> {
     const name = this.#graph.name('KSTREAM-MERGE-', named.as);
-    const node = this.#graph.processor(name, [this.#node, other.#node], (task) =>
-      operator(task, name, (record, emit) => emit(record)),
-    );
+    const node = this.#graph.processor(name, [this.#node, other.#node], (task) => passOn(task, name));
     const serdes = { key: this.#serdes.key ?? other.#serdes.key, value: this.#serdes.value ?? other.#serdes.value };
     return new KStream<K, V>(this.#graph, node, serdes, this.#keyChanged || other.#keyChanged);
   }
 
-  /** Each record goes to the first branch whose predicate holds; without one it goes nowhere. */
-  split(predicates: readonly ((key: K, value: V) => boolean)[], named: Named = {}): readonly KStream<K, V>[] {
-    const base = this.#graph.name('KSTREAM-BRANCH-', named.as);
-    return predicates.map((predicate, index) =>
-      this.#same('KSTREAM-BRANCHCHILD-', { as: `${base}-${index + 1}` }, (record, emit) => {
-        if (predicates.slice(0, index).some((earlier) => earlier(record.key, record.value))) return;
-        if (predicate(record.key, record.value)) emit(record);
-      }),
-    );
+  /** Each record goes to the first branch whose predicate holds, else to the default branch, else nowhere. */
+  split(named: Named = {}): BranchedKStream<K, V> {
+    const name = this.#graph.name('KSTREAM-BRANCH-', named.as);
+    const rules: BranchRule[] = [];
+    const node = this.#graph.processor(name, [this.#node], (task) => branchOperator(task, name, rules));
+    return new BranchedKStream<K, V>(rules, (branch, index) => {
+      const child = this.#graph.name('KSTREAM-BRANCHCHILD-', `${name}${branch === undefined ? index : `-${branch}`}`);
+      const below = this.#graph.processor(child, [node], (task) => branchChild(task, child, index));
+      return new KStream<K, V>(this.#graph, below, this.#serdes, this.#keyChanged);
+    });
   }
 
   /** RxJS operators over records, synchronous and without memory between records: map, filter, concatMap of arrays, tap. */
@@ -210,42 +219,30 @@ export class KStream<K, V> {
   repartition(options: RepartitionOptions<K, V> = {}): KStream<K, V> {
     const key = options.keySerde ?? this.#serdes.key;
     const value = options.valueSerde ?? this.#serdes.value;
-    return this.#throughTopic(options.as, key, value, options.partitions ?? null);
+    const generated = this.#graph.name('KSTREAM-REPARTITION-', options.as);
+    return this.#throughTopic(options.as, generated, key, value, options.partitions ?? null, true);
   }
 
-  /** @param options.as required when the key has changed: it names the repartition topic */
+  /** @param options.as names the repartition topic, where the key has changed; without it the store of the aggregation does */
   groupByKey(options: RepartitionOptions<K, V> = {}): KGroupedStream<K, V> {
-    const key = options.keySerde ?? this.#serdes.key;
-    const value = options.valueSerde ?? this.#serdes.value;
-    const stream = this.#keyChanged ? this.#throughTopic(options.as, key, value, options.partitions ?? null) : this;
-    return new KGroupedStream<K, V>(this.#graph, stream.#node, { key, value });
+    const serdes = { key: options.keySerde ?? this.#serdes.key, value: options.valueSerde ?? this.#serdes.value };
+    const grouping = { keyChanged: this.#keyChanged, as: options.as, partitions: options.partitions ?? null };
+    return new KGroupedStream<K, V>(this.#graph, this.#node, serdes, grouping);
   }
 
   groupBy<K2>(mapper: (key: K, value: V) => K2, options: RepartitionOptions<K2, V> = {}): KGroupedStream<K2, V> {
-    return this.selectKey(mapper).groupByKey({
-      valueSerde: this.#serdes.value ?? undefined,
-      ...definedOnly(options),
-    } as RepartitionOptions<K2, V>); // undefined members were left out
+    return this.selectKey(mapper, options.as === undefined ? {} : { as: `${options.as}-select` }).groupByKey(options);
   }
 
-  /** The latest value of each key, kept in `store`. */
-  toTable(options: RepartitionOptions<K, V> & { readonly store: string; readonly persistent?: boolean }): KTable<K, V> {
-    const key = need(options.keySerde ?? this.#serdes.key, 'keySerde', options.store);
-    const value = need(options.valueSerde ?? this.#serdes.value, 'valueSerde', options.store);
-    const stream = this.#keyChanged ? this.#throughTopic(options.as, key, value, options.partitions ?? null) : this;
+  /** The latest value of each key; kept in `store`, or passed on as it comes. */
+  toTable(options: ToTableOptions<K, V> = {}): KTable<K, V> {
+    const key = options.keySerde ?? this.#serdes.key;
+    const value = options.valueSerde ?? this.#serdes.value;
     const name = this.#graph.name('KSTREAM-TOTABLE-', options.as);
-    this.#graph.addStore(
-      Stores.timestampedKeyValue({
-        name: options.store,
-        keySerde: key,
-        valueSerde: value,
-        persistent: options.persistent ?? true,
-      }),
-    );
-    const node = this.#graph.processor(name, [stream.#node], (task) => tableFromStream(task, name, options.store), [
-      options.store,
-    ]);
-    return KTable.materialized<K, V>(this.#graph, node, { key, value }, options.store);
+    const stream = this.#keyChanged
+      ? this.#throughTopic(options.as ?? options.store, name, key, value, options.partitions ?? null, false)
+      : this;
+    return tableOf(this.#graph, stream.#node, name, { key, value }, options, `${name}-`);
   }
 
   // ---- joins
@@ -255,10 +252,14 @@ export class KStream<K, V> {
     other: KStream<K, V2>,
     joiner: ValueJoiner<K, V, V2, R>,
     windows: JoinWindows,
-    options: StreamJoinOptions<V, V2>,
+    options?: StreamJoinOptions<K, V, V2>,
   ): KStream<K, R>;
   /** With the table's row of the record's key, as it is when the record arrives; without a row the record is dropped. */
-  join<V2, R>(table: KTable<K, V2>, joiner: ValueJoiner<K, V, V2, R>, named?: Named): KStream<K, R>;
+  join<V2, R>(
+    table: KTable<K, V2>,
+    joiner: ValueJoiner<K, V, V2, R>,
+    options?: RepartitionOptions<K, V>,
+  ): KStream<K, R>;
   /** With the row of whatever key the record names; no co-partitioning is needed. */
   join<K2, V2, R>(
     table: GlobalKTable<K2, V2>,
@@ -268,13 +269,24 @@ export class KStream<K, V> {
   ): KStream<K, R>;
   // biome-ignore lint/suspicious/noExplicitAny: the overloads above are the types
   join(other: any, second: any, third?: any, fourth?: any): KStream<K, any> {
-    if (other instanceof KStream) return this.#joinStream(other, second, third, fourth);
+    if (other instanceof KStream) return this.#joinStream('inner', other, second, third, fourth ?? {});
     if (other instanceof GlobalKTable) return this.#joinGlobal(other, second, third, fourth ?? {}, false);
     return this.#joinTable(other, second, third ?? {}, false);
   }
 
+  /** As `join`, and a record of this stream that met nobody while its window and grace lasted goes on alone, at its own time. */
+  leftJoin<V2, R>(
+    other: KStream<K, V2>,
+    joiner: ValueJoiner<K, V, V2 | null, R>,
+    windows: JoinWindows,
+    options?: StreamJoinOptions<K, V, V2>,
+  ): KStream<K, R>;
   /** As `join`; without a row the joiner gets null. */
-  leftJoin<V2, R>(table: KTable<K, V2>, joiner: ValueJoiner<K, V, V2 | null, R>, named?: Named): KStream<K, R>;
+  leftJoin<V2, R>(
+    table: KTable<K, V2>,
+    joiner: ValueJoiner<K, V, V2 | null, R>,
+    options?: RepartitionOptions<K, V>,
+  ): KStream<K, R>;
   leftJoin<K2, V2, R>(
     table: GlobalKTable<K2, V2>,
     keyOf: (key: K, value: V) => K2 | null,
@@ -283,66 +295,76 @@ export class KStream<K, V> {
   ): KStream<K, R>;
   // biome-ignore lint/suspicious/noExplicitAny: the overloads above are the types
   leftJoin(other: any, second: any, third?: any, fourth?: any): KStream<K, any> {
+    if (other instanceof KStream) return this.#joinStream('left', other, second, third, fourth ?? {});
     if (other instanceof GlobalKTable) return this.#joinGlobal(other, second, third, fourth ?? {}, true);
     return this.#joinTable(other, second, third ?? {}, true);
   }
 
+  /** As `leftJoin`, for records of both streams. */
+  outerJoin<V2, R>(
+    other: KStream<K, V2>,
+    joiner: ValueJoiner<K, V | null, V2 | null, R>,
+    windows: JoinWindows,
+    options: StreamJoinOptions<K, V, V2> = {},
+  ): KStream<K, R> {
+    return this.#joinStream('outer', other, joiner as ValueJoiner<K, V, V2, R>, windows, options); // nulls are its business
+  }
+
   #joinStream<V2, R>(
+    type: 'inner' | 'left' | 'outer',
     other: KStream<K, V2>,
     joiner: ValueJoiner<K, V, V2, R>,
     windows: JoinWindows,
-    options: StreamJoinOptions<V, V2>,
+    options: StreamJoinOptions<K, V, V2>,
   ): KStream<K, R> {
-    const key = need(this.#serdes.key ?? other.#serdes.key, 'keySerde', options.as);
-    const value = need(options.valueSerde ?? this.#serdes.value, 'valueSerde', options.as);
-    const otherValue = need(options.otherValueSerde ?? other.#serdes.value, 'otherValueSerde', options.as);
-    const left = this.#keyChanged ? this.#throughTopic(`${options.as}-left`, key, value, null) : this;
-    const right = other.#keyChanged ? other.#throughTopic(`${options.as}-right`, key, otherValue, null) : other;
-    const stores = [`${options.as}-this-join-store`, `${options.as}-other-join-store`] as const;
+    const graph = this.#graph;
+    const cure = 'A join of two streams keeps both in stores: give it a name (as).';
+    const as = graph.durableName('KSTREAM-JOIN-', options.as, cure);
+    const key = need(options.keySerde ?? this.#serdes.key ?? other.#serdes.key, 'keySerde', as);
+    const value = need(options.valueSerde ?? this.#serdes.value, 'valueSerde', as);
+    const otherValue = need(options.otherValueSerde ?? other.#serdes.value, 'otherValueSerde', as);
+    const left = this.#keyChanged ? this.#throughTopic(`${as}-left`, as, key, value, null, false) : this;
+    const right = other.#keyChanged ? other.#throughTopic(`${as}-right`, as, key, otherValue, null, false) : other;
+    const stores = { left: `${as}-this-join-store`, right: `${as}-other-join-store` };
+    const waiting = type === 'inner' ? null : `${as}-waiting-room`;
     const retentionMs = windows.beforeMs + windows.afterMs + windows.graceMs;
-    this.#graph.addStore(
-      windowStore({ name: stores[0], keySerde: key, valueSerde: value, retentionMs, retainDuplicates: true }),
-    );
-    this.#graph.addStore(
-      windowStore({ name: stores[1], keySerde: key, valueSerde: otherValue, retentionMs, retainDuplicates: true }),
-    );
-    const thisName = this.#graph.name('KSTREAM-JOINTHIS-', `${options.as}-this-join`);
-    const otherName = this.#graph.name('KSTREAM-JOINOTHER-', `${options.as}-other-join`);
-    const thisNode = this.#graph.processor(
-      thisName,
-      [left.#node],
-      (task) => streamStreamJoin(task, thisName, { own: stores[0], other: stores[1], windows, isLeft: true, joiner }),
-      stores,
-    );
-    const otherNode = this.#graph.processor(
-      otherName,
-      [right.#node],
-      (task) => streamStreamJoin(task, otherName, { own: stores[1], other: stores[0], windows, isLeft: false, joiner }),
-      stores,
-    );
-    const name = this.#graph.name('KSTREAM-MERGE-', `${options.as}-merge`);
-    const node = this.#graph.processor(name, [thisNode, otherNode], (task) =>
-      operator(task, name, (record, emit) => emit(record)),
-    );
-    this.#graph.coPartition({ node: options.as, sources: [...sourcesOf(left.#node), ...sourcesOf(right.#node)] });
-    return new KStream<K, R>(this.#graph, node, { key, value: null }, false);
+    graph.addStore(windowStore({ name: stores.left, keySerde: key, valueSerde: value, retentionMs }));
+    graph.addStore(windowStore({ name: stores.right, keySerde: key, valueSerde: otherValue, retentionMs }));
+    if (waiting !== null) {
+      const erased = (serde: Serde<unknown> | Serde<K> | Serde<V> | Serde<V2>) => serde as Serde<unknown>; // inside the graph types are erased
+      const serdes = { keySerde: erased(key), leftSerde: erased(value), rightSerde: erased(otherValue) };
+      graph.addStore(waitingRoom({ name: waiting, ...serdes }));
+    }
+    const used = [stores.left, stores.right, ...(waiting === null ? [] : [waiting])];
+    const join = streamStreamJoin({ ...stores, waiting, type, windows, joiner, semantics: graph.semantics });
+    const thisName = graph.name('KSTREAM-JOINTHIS-', `${as}-this-join`);
+    const otherName = graph.name('KSTREAM-JOINOTHER-', `${as}-other-join`);
+    const thisNode = graph.processor(thisName, [left.#node], (task) => join(task, thisName, true), used);
+    const otherNode = graph.processor(otherName, [right.#node], (task) => join(task, otherName, false), used);
+    const name = graph.name('KSTREAM-MERGE-', `${as}-merge`);
+    const node = graph.processor(name, [thisNode, otherNode], (task) => passOn(task, name));
+    graph.coPartition({ node: as, sources: [...sourcesOf(left.#node), ...sourcesOf(right.#node)] });
+    return new KStream<K, R>(graph, node, { key, value: null }, false);
   }
 
   #joinTable<V2, R>(
     table: KTable<K, V2>,
     joiner: ValueJoiner<K, V, V2 | null, R>,
-    named: Named,
+    options: RepartitionOptions<K, V>,
     left: boolean,
   ): KStream<K, R> {
+    const key = options.keySerde ?? this.#serdes.key ?? table.serdes.key;
+    const value = options.valueSerde ?? this.#serdes.value;
+    const name = this.#graph.name(left ? 'KSTREAM-LEFTJOIN-' : 'KSTREAM-JOIN-', options.as);
     const stream = this.#keyChanged
-      ? this.#throughTopic(named.as, this.#serdes.key ?? table.serdes.key, this.#serdes.value, null)
+      ? this.#throughTopic(options.as, name, key, value, options.partitions ?? null, false)
       : this;
-    const name = this.#graph.name(left ? 'KSTREAM-LEFTJOIN-' : 'KSTREAM-JOIN-', named.as);
+    const view = table.behaviour.view();
     const node = this.#graph.processor(
       name,
       [stream.#node],
-      (task) => streamTableJoin(task, name, table.getter(task), joiner, left),
-      table.stores,
+      (task) => streamTableJoin(task, name, view.getter(task), joiner, left),
+      view.stores,
     );
     this.#graph.coPartition({ node: name, sources: [...sourcesOf(stream.#node), ...sourcesOf(table.node)] });
     return new KStream<K, R>(this.#graph, node, { key: stream.#serdes.key, value: null }, false);
@@ -387,37 +409,27 @@ export class KStream<K, V> {
 
   // ---- inside
 
+  /** @param generated the topic's name where the author gave none and generated names are allowed */
   #throughTopic(
     as: string | undefined,
+    generated: string,
     key: Serde<K> | null,
     value: Serde<V> | null,
     partitions: number | null,
+    dropNullKeys: boolean,
   ): KStream<K, V> {
-    if (as === undefined) {
+    if (as === undefined && this.#graph.semantics === 'strict') {
       throw new UnnamedOperatorError(
         'the key has changed here, so a repartition topic is needed, and it has no name; nothing was built. Give one (as): a number would change with the topology.',
       );
     }
-    const keySerde = need(key, 'keySerde', `${as}-repartition`) as Serde<unknown>;
-    const valueSerde = need(value, 'valueSerde', `${as}-repartition`) as Serde<unknown>;
-    this.#graph.sink({
-      name: this.#graph.name('KSTREAM-SINK-', `${as}-repartition-sink`),
-      parents: [this.#node],
-      topic: as,
-      internal: true,
-      keySerde,
-      valueSerde,
-      partitioner: null,
-    });
-    const node = this.#graph.source({
-      name: this.#graph.name('KSTREAM-SOURCE-', `${as}-repartition-source`),
-      topic: as,
-      internal: { partitions },
-      keySerde,
-      valueSerde,
-      timestampExtractor: null,
-      offsetReset: 'earliest',
-      nullKeys: 'keep',
+    const name = as ?? generated;
+    const node = throughTopic(this.#graph, this.#node, {
+      name,
+      keySerde: need(key, 'keySerde', `${name}-repartition`),
+      valueSerde: need(value, 'valueSerde', `${name}-repartition`),
+      partitions,
+      dropNullKeys,
     });
     return new KStream<K, V>(this.#graph, node, { key, value }, false);
   }
@@ -442,6 +454,3 @@ export class KStream<K, V> {
     return new KStream<K2, V2>(this.#graph, node, serdes, keyChanged);
   }
 }
-
-const definedOnly = <T extends object>(options: T): Partial<T> =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>; // members only left out

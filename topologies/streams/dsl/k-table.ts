@@ -1,10 +1,23 @@
-import type { TaskContext, TopologyNode } from '../plan/node.ts';
+import { MissingSerdeError } from '../errors.ts';
+import type { TopologyNode } from '../plan/node.ts';
+import { tableSelect } from '../runtime/operators/aggregate.ts';
 import { operator } from '../runtime/operators/operator.ts';
-import { type Getter, type Side, tableFilter, tableMapValues, tableTableJoin } from '../runtime/operators/table.ts';
-import { type Change, withValue } from '../runtime/record.ts';
-import type { TimestampedKeyValueStore } from '../state/state-store.ts';
+import {
+  changeOf,
+  type Side,
+  type TableState,
+  tableFilter,
+  tableJoinMerge,
+  tableMapValues,
+  tableTableJoin,
+} from '../runtime/operators/table.ts';
+import { withValue } from '../runtime/record.ts';
+import type { Serde } from '../serde.ts';
 import { type Graph, type Serdes2, sourcesOf } from './graph.ts';
+import { KGroupedTable } from './k-grouped-table.ts';
 import { KStream, type Named } from './k-stream.ts';
+import { Stores } from './stores.ts';
+import { derivedBehaviour, joinedBehaviour, type TableBehaviour } from './table-behaviour.ts';
 
 /** The same rows on every instance; only for look-ups. */
 export class GlobalKTable<K, V> {
@@ -17,132 +30,187 @@ export class GlobalKTable<K, V> {
   }
 }
 
+/** `store` keeps a table's rows under that name; without it they are computed from the table upstream. */
+export interface TableResultOptions<V> extends Named {
+  readonly store?: string;
+  readonly valueSerde?: Serde<V>;
+  readonly persistent?: boolean;
+}
+
+export interface GroupByOptions<K, V> extends Named {
+  readonly keySerde?: Serde<K>;
+  readonly valueSerde?: Serde<V>;
+}
+
 /** The latest value of each key. Between its nodes flow changes (new and old value), not values. */
 export class KTable<K, V> {
   readonly #graph: Graph;
   readonly node: TopologyNode;
   readonly serdes: Serdes2<K, V>;
-  /** Stores that a look-up of this table needs. */
-  readonly stores: readonly string[];
-  /** How a task looks up a row. */
-  readonly getter: (task: TaskContext) => Getter;
+  readonly behaviour: TableBehaviour;
 
-  constructor(
-    graph: Graph,
-    node: TopologyNode,
-    serdes: Serdes2<K, V>,
-    stores: readonly string[],
-    getter: (task: TaskContext) => Getter,
-  ) {
+  constructor(graph: Graph, node: TopologyNode, serdes: Serdes2<K, V>, behaviour: TableBehaviour) {
     this.#graph = graph;
     this.node = node;
     this.serdes = serdes;
-    this.stores = stores;
-    this.getter = getter;
+    this.behaviour = behaviour;
   }
 
-  static materialized<K, V>(graph: Graph, node: TopologyNode, serdes: Serdes2<K, V>, store: string): KTable<K, V> {
-    return new KTable<K, V>(graph, node, serdes, [store], (task) => {
-      const rows = task.store(store) as TimestampedKeyValueStore<unknown, unknown>; // made by the builder of this table
-      return (key) => rows.get(key);
-    });
+  /** Null stays null: a mapper sees rows only. */
+  mapValues<V2>(mapper: (value: V, key: K) => V2 | null, options: TableResultOptions<V2> = {}): KTable<K, V2> {
+    const map = (value: unknown, key: unknown) => (value === null ? null : mapper(value as V, key as K)); // types are erased below
+    return this.#mapped('KTABLE-MAPVALUES-', map, options);
   }
 
-  mapValues<V2>(mapper: (value: V, key: K) => V2, named: Named = {}): KTable<K, V2> {
-    const name = this.#graph.name('KTABLE-MAPVALUES-', named.as);
-    const map = mapper as (value: unknown, key: unknown) => unknown; // types are erased below
-    const node = this.#graph.processor(name, [this.node], (task) => tableMapValues(task, name, map), this.stores);
-    return new KTable<K, V2>(this.#graph, node, { key: this.serdes.key, value: null }, this.stores, (task) => {
-      const get = this.getter(task);
-      return (key) => {
-        const row = get(key);
-        return row === null ? null : { value: map(row.value, key), timestamp: row.timestamp };
-      };
-    });
+  /** As `mapValues`, and called for keys without a row too. */
+  transformValues<V2>(
+    transformer: (key: K, value: V | null) => V2 | null,
+    options: TableResultOptions<V2> = {},
+  ): KTable<K, V2> {
+    const map = (value: unknown, key: unknown) => transformer(key as K, value as V | null); // types are erased below
+    return this.#mapped('KTABLE-TRANSFORMVALUES-', map, options);
   }
 
-  filter(predicate: (key: K, value: V) => boolean, named: Named = {}): KTable<K, V> {
-    const name = this.#graph.name('KTABLE-FILTER-', named.as);
+  filter(predicate: (key: K, value: V) => boolean, options: TableResultOptions<V> = {}): KTable<K, V> {
     const test = predicate as (key: unknown, value: unknown) => boolean; // types are erased below
-    const node = this.#graph.processor(name, [this.node], (task) => tableFilter(task, name, test), this.stores);
-    return new KTable<K, V>(this.#graph, node, this.serdes, this.stores, (task) => {
-      const get = this.getter(task);
-      return (key) => {
-        const row = get(key);
-        return row !== null && test(key, row.value) ? row : null;
-      };
-    });
+    const name = this.#graph.name('KTABLE-FILTER-', options.as);
+    const state = this.#state(name, options, this.serdes.value);
+    const kept = (value: unknown, key: unknown) => (value !== null && test(key, value) ? value : null);
+    const behaviour = derivedBehaviour(state, this.behaviour, kept);
+    if (this.behaviour.sendOldValues(false)) state.sendsOldValues = true;
+    const node = this.#graph.processor(name, [this.node], (task) => tableFilter(task, name, state, test), own(state));
+    return new KTable<K, V>(this.#graph, node, this.serdes, behaviour);
   }
 
-  filterNot(predicate: (key: K, value: V) => boolean, named: Named = {}): KTable<K, V> {
-    return this.filter((key, value) => !predicate(key, value), named);
+  filterNot(predicate: (key: K, value: V) => boolean, options: TableResultOptions<V> = {}): KTable<K, V> {
+    return this.filter((key, value) => !predicate(key, value), options);
   }
 
   /** Every change as a record: its new value, null where the row is gone. */
   toStream(named: Named = {}): KStream<K, V> {
     const name = this.#graph.name('KTABLE-TOSTREAM-', named.as);
-    const node = this.#graph.processor(
-      name,
-      [this.node],
-      (task) =>
-        operator(task, name, (record, emit) => emit(withValue(record, (record.value as Change<unknown>).newValue))), // tables send changes
+    const node = this.#graph.processor(name, [this.node], (task) =>
+      operator(task, name, (record, emit) => emit(withValue(record, changeOf(record).newValue))),
     );
     return new KStream<K, V>(this.#graph, node, this.serdes, false);
   }
 
-  join<V2, R>(other: KTable<K, V2>, joiner: (left: V, right: V2) => R, named: Named = {}): KTable<K, R> {
-    return this.#join(other, joiner, 'inner', named);
+  /** Groups rows anew, for aggregations that add what a row gives and take out what it gave before. */
+  groupBy<K2, V2>(
+    mapper: (key: K, value: V) => readonly [K2, V2],
+    options: GroupByOptions<K2, V2> = {},
+  ): KGroupedTable<K2, V2> {
+    this.behaviour.sendOldValues(true);
+    const name = this.#graph.name('KTABLE-SELECT-', options.as && `${options.as}-select`);
+    const { keySerde = null, valueSerde = null } = options;
+    const sameKey = (a: unknown, b: unknown) =>
+      a === b ||
+      (keySerde !== null && Buffer.compare(keySerde.serialize(name, a as K2), keySerde.serialize(name, b as K2)) === 0); // both came out of the mapper
+    const node = this.#graph.processor(name, [this.node], (task) => tableSelect(task, name, mapper, sameKey));
+    return new KGroupedTable<K2, V2>(this.#graph, node, { key: keySerde, value: valueSerde }, options.as);
   }
 
-  leftJoin<V2, R>(other: KTable<K, V2>, joiner: (left: V, right: V2 | null) => R, named: Named = {}): KTable<K, R> {
-    return this.#join(other, joiner, 'left', named);
+  join<V2, R>(
+    other: KTable<K, V2>,
+    joiner: (left: V, right: V2, key: K) => R | null,
+    options: TableResultOptions<R> = {},
+  ): KTable<K, R> {
+    return this.#join(other, joiner, 'inner', options);
+  }
+
+  leftJoin<V2, R>(
+    other: KTable<K, V2>,
+    joiner: (left: V, right: V2 | null, key: K) => R | null,
+    options: TableResultOptions<R> = {},
+  ): KTable<K, R> {
+    return this.#join(other, joiner, 'left', options);
   }
 
   outerJoin<V2, R>(
     other: KTable<K, V2>,
-    joiner: (left: V | null, right: V2 | null) => R,
-    named: Named = {},
+    joiner: (left: V | null, right: V2 | null, key: K) => R | null,
+    options: TableResultOptions<R> = {},
   ): KTable<K, R> {
-    return this.#join(other, joiner, 'outer', named);
+    return this.#join(other, joiner, 'outer', options);
   }
 
-  #join<V2, R>(other: KTable<K, V2>, joiner: unknown, type: 'inner' | 'left' | 'outer', named: Named): KTable<K, R> {
-    const join = joiner as (left: unknown, right: unknown) => unknown; // the public methods have the types
-    const stores = [...new Set([...this.stores, ...other.stores])];
+  #mapped<V2>(
+    prefix: string,
+    map: (value: unknown, key: unknown) => unknown,
+    options: TableResultOptions<V2>,
+  ): KTable<K, V2> {
+    const name = this.#graph.name(prefix, options.as);
+    const serdes = { key: this.serdes.key, value: options.valueSerde ?? null };
+    const state = this.#state(name, options, serdes.value);
+    const behaviour = derivedBehaviour(state, this.behaviour, map);
+    const node = this.#graph.processor(name, [this.node], (task) => tableMapValues(task, name, state, map), own(state));
+    return new KTable<K, V2>(this.#graph, node, serdes, behaviour);
+  }
+
+  #join<V2, R>(
+    other: KTable<K, V2>,
+    joiner: unknown,
+    type: 'inner' | 'left' | 'outer',
+    options: TableResultOptions<R>,
+  ): KTable<K, R> {
+    const typed = joiner as (left: unknown, right: unknown, key: unknown) => unknown; // the public methods have the types
+    const join = (key: unknown, left: unknown, right: unknown) => typed(left, right, key);
+    if (type !== 'inner') this.behaviour.sendOldValues(true);
+    if (type === 'outer') other.behaviour.sendOldValues(true);
+    const leftState: TableState = { store: null, sendsOldValues: false };
+    const rightState: TableState = { store: null, sendsOldValues: false };
+    const leftName = this.#graph.name('KTABLE-JOINTHIS-', options.as && `${options.as}-join-this`);
+    const rightName = this.#graph.name('KTABLE-JOINOTHER-', options.as && `${options.as}-join-other`);
+    const name = this.#graph.name('KTABLE-MERGE-', options.as);
+    const left = this.behaviour.view();
+    const right = other.behaviour.view();
     const side = (isLeft: boolean): Side => ({ isLeft, type, join });
-    const thisName = this.#graph.name('KTABLE-JOINTHIS-', named.as && `${named.as}-join-this`);
-    const otherName = this.#graph.name('KTABLE-JOINOTHER-', named.as && `${named.as}-join-other`);
-    const thisNode = this.#graph.processor(
-      thisName,
+    const leftNode = this.#graph.processor(
+      leftName,
       [this.node],
-      (task) => tableTableJoin(task, thisName, other.getter(task), side(true)),
-      stores,
+      (task) => tableTableJoin(task, leftName, leftState, right.getter(task), side(true)),
+      right.stores,
     );
-    const otherNode = this.#graph.processor(
-      otherName,
+    const rightNode = this.#graph.processor(
+      rightName,
       [other.node],
-      (task) => tableTableJoin(task, otherName, this.getter(task), side(false)),
-      stores,
+      (task) => tableTableJoin(task, rightName, rightState, left.getter(task), side(false)),
+      left.stores,
     );
-    const name = this.#graph.name('KTABLE-MERGE-', named.as && `${named.as}-merge`);
-    const node = this.#graph.processor(name, [thisNode, otherNode], (task) =>
-      operator(task, name, (record, emit) => emit(record)),
+    const serdes = { key: this.serdes.key ?? other.serdes.key, value: options.valueSerde ?? null };
+    const state = this.#state(name, options, serdes.value);
+    const node = this.#graph.processor(
+      name,
+      [leftNode, rightNode],
+      (task) => tableJoinMerge(task, name, state),
+      own(state),
     );
     this.#graph.coPartition({ node: name, sources: [...sourcesOf(this.node), ...sourcesOf(other.node)] });
-    return new KTable<K, R>(this.#graph, node, { key: this.serdes.key, value: null }, stores, (task) => {
-      const left = this.getter(task);
-      const right = other.getter(task);
-      return (key) => {
-        const l = left(key);
-        const r = right(key);
-        const there =
-          type === 'inner' ? l !== null && r !== null : type === 'left' ? l !== null : l !== null || r !== null;
-        if (!there) return null;
-        return {
-          value: join(l?.value ?? null, r?.value ?? null),
-          timestamp: Math.max(l?.timestamp ?? -1, r?.timestamp ?? -1),
-        };
-      };
-    });
+    const states = [leftState, rightState, state];
+    const behaviour = joinedBehaviour(state, { left: this.behaviour, right: other.behaviour, type, join, states });
+    return new KTable<K, R>(this.#graph, node, serdes, behaviour);
+  }
+
+  #state<V2>(name: string, options: TableResultOptions<V2>, valueSerde: Serde<V2> | null): TableState {
+    const { store } = options;
+    if (store === undefined) return { store: null, sendsOldValues: false };
+    const serde = options.valueSerde ?? valueSerde;
+    if (this.serdes.key === null || serde === null) {
+      const what = this.serdes.key === null ? 'keySerde' : 'valueSerde';
+      throw new MissingSerdeError(
+        `${name} keeps its rows in ${store} and needs a ${what} for it, and none is known there; nothing was built. Give one in its options.`,
+      );
+    }
+    this.#graph.addStore(
+      Stores.timestampedKeyValue({
+        name: store,
+        keySerde: this.serdes.key,
+        valueSerde: serde,
+        persistent: options.persistent ?? true,
+      }),
+    );
+    return { store, sendsOldValues: false };
   }
 }
+
+const own = (state: TableState): readonly string[] => (state.store === null ? [] : [state.store]);

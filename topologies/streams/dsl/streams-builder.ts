@@ -1,12 +1,12 @@
 import { MissingSerdeError } from '../errors.ts';
 import type { GlobalTable, StoreBuilder, TimestampExtractor } from '../plan/node.ts';
 import type { Topology } from '../plan/topology.ts';
-import { tableSource } from '../runtime/operators/table.ts';
-import { type Serde, Serdes } from '../serde.ts';
-import { Graph } from './graph.ts';
+import type { Serde } from '../serde.ts';
+import { Graph, type GraphOptions } from './graph.ts';
 import { KStream } from './k-stream.ts';
-import { GlobalKTable, KTable } from './k-table.ts';
+import { GlobalKTable, type KTable } from './k-table.ts';
 import { Stores } from './stores.ts';
+import { tableOf } from './table-source.ts';
 
 /** A topic with its serdes; anything of this shape will do. */
 export interface TopicLike<K, V> {
@@ -28,9 +28,13 @@ export interface ConsumedOptions<K, V> {
 }
 
 export interface TableOptions<K, V> extends ConsumedOptions<K, V> {
-  /** Names the store and its changelog. */
-  readonly store: string;
+  /** Names the store and its changelog. Without it the table keeps no rows and passes updates on; a join or `groupBy` needs rows. */
+  readonly store?: string;
   readonly persistent?: boolean;
+}
+
+export interface GlobalTableOptions<K, V> extends TableOptions<K, V> {
+  readonly store: string;
 }
 
 type TopicArgument<K, V> = TopicLike<K, V> | string;
@@ -51,7 +55,11 @@ function serdesOf<K, V>(topic: TopicArgument<K, V>, options: ConsumedOptions<K, 
 
 /** Where a topology begins: sources, tables, stores; `build` checks it and gives the graph. */
 export class StreamsBuilder {
-  readonly #graph = new Graph();
+  readonly #graph: Graph;
+
+  constructor(options: GraphOptions = { semantics: 'strict' }) {
+    this.#graph = new Graph(options);
+  }
 
   /** Every record of a topic. */
   stream<K, V>(topic: TopicArgument<K, V>, options: ConsumedOptions<K, V> = {}): KStream<K, V> {
@@ -70,7 +78,7 @@ export class StreamsBuilder {
   }
 
   /** The latest value of each key of a topic; null values delete. */
-  table<K, V>(topic: TopicArgument<K, V>, options: TableOptions<K, V>): KTable<K, V> {
+  table<K, V>(topic: TopicArgument<K, V>, options: TableOptions<K, V> = {}): KTable<K, V> {
     const { name, keySerde, valueSerde } = serdesOf(topic, options);
     const source = this.#graph.source({
       name: this.#graph.name('KSTREAM-SOURCE-', options.as === undefined ? undefined : `${options.as}-source`),
@@ -82,22 +90,12 @@ export class StreamsBuilder {
       offsetReset: options.offsetReset ?? 'earliest',
       nullKeys: options.nullKeys ?? 'keep',
     });
-    const store = Stores.timestampedKeyValue<K, V>({
-      name: options.store,
-      keySerde,
-      valueSerde,
-      persistent: options.persistent ?? true,
-    });
-    this.#graph.addStore(store);
-    const processor = this.#graph.name('KTABLE-SOURCE-', options.as);
-    const node = this.#graph.processor(processor, [source], (task) => tableSource(task, processor, options.store), [
-      options.store,
-    ]);
-    return KTable.materialized<K, V>(this.#graph, node, { key: keySerde, value: valueSerde }, options.store);
+    const node = this.#graph.name('KTABLE-SOURCE-', options.as);
+    return tableOf(this.#graph, source, node, { key: keySerde, value: valueSerde }, options, `${name}-`);
   }
 
   /** The latest value of every key of every partition, on every instance. Without an order between it and the streams that look it up. */
-  globalTable<K, V>(topic: TopicArgument<K, V>, options: TableOptions<K, V>): GlobalKTable<K, V> {
+  globalTable<K, V>(topic: TopicArgument<K, V>, options: GlobalTableOptions<K, V>): GlobalKTable<K, V> {
     const { name, keySerde, valueSerde } = serdesOf(topic, options);
     const store = Stores.keyValue<K, V>({
       name: options.store,
@@ -129,5 +127,3 @@ export class StreamsBuilder {
     return this.#graph.build();
   }
 }
-
-export { Serdes };

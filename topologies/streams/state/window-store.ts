@@ -2,13 +2,15 @@ import type { StoreBuilder } from '../plan/node.ts';
 import type { Serde } from '../serde.ts';
 import { successor } from './bytes.ts';
 import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
-import type { StateStore, ValueAndTimestamp } from './state-store.ts';
+import type { Row, StateStore, ValueAndTimestamp } from './state-store.ts';
 
 export interface WindowStore<K, V> extends StateStore {
-  /** A null value deletes (where duplicates are not kept). Rows older than the retention, seen from `streamTime`, are forgotten. */
-  put(key: K, value: V | null, timestamp: number, streamTime: number): void;
+  /** Forgets what is older than the newest record it was given, minus its retention; a record that is that old itself is not kept. */
+  put(key: K, value: V, timestamp: number): void;
   /** Rows of a key with `from <= timestamp <= to`, in the order of their times, then of their arrival. */
   fetch(key: K, from: number, to: number): Iterable<ValueAndTimestamp<V>>;
+  /** Every row of this key and time. */
+  remove(key: K, timestamp: number): void;
 }
 
 export interface WindowStoreOptions<K, V> {
@@ -16,8 +18,6 @@ export interface WindowStoreOptions<K, V> {
   readonly keySerde: Serde<K>;
   readonly valueSerde: Serde<V>;
   readonly retentionMs: number;
-  /** Several rows of one key and time stay side by side. */
-  readonly retainDuplicates: boolean;
   readonly persistent?: boolean;
 }
 
@@ -35,7 +35,7 @@ export function windowStore<K, V>(options: WindowStoreOptions<K, V>): StoreBuild
   };
 }
 
-/** After the key: eight bytes of time, then four that keep duplicates apart in the order of their arrival. */
+/** After the key: eight bytes of time, then four that keep rows of one key and time apart, in the order of their arrival. */
 const suffixBytes = 12;
 
 /** Rows of one key lie side by side in the order of their times: `key | time | sequence`. */
@@ -43,8 +43,9 @@ class BytesWindowStore<K, V> implements WindowStore<K, V> {
   readonly name: string;
   readonly #options: WindowStoreOptions<K, V>;
   readonly #host: StoreHost;
-  #sequence = 0;
-  #expiredUpTo = 0;
+  /** Newest time of all rows ever put; null until it is asked for after a start. */
+  #newest: number | null = null;
+  #sweptUpTo = 0;
 
   constructor(options: WindowStoreOptions<K, V>, host: StoreHost) {
     this.name = options.name;
@@ -52,22 +53,41 @@ class BytesWindowStore<K, V> implements WindowStore<K, V> {
     this.#host = host;
   }
 
-  put(key: K, value: V | null, timestamp: number, streamTime: number): void {
-    this.#expire(streamTime);
-    if (this.#options.retainDuplicates) this.#sequence = (this.#sequence + 1) >>> 0;
-    const bytes = value === null ? null : this.#options.valueSerde.serialize(this.#host.topic, value);
-    this.#host.overlay.put(this.#rowKey(this.#keyBytes(key), timestamp, this.#sequence), bytes, this.#host.now());
+  put(key: K, value: V, timestamp: number): void {
+    this.#newest = Math.max(this.#newestRow(), timestamp);
+    const horizon = this.#newest - this.#options.retentionMs;
+    if (timestamp < horizon) return;
+    this.#sweep(horizon);
+    const { overlay, topic, now } = this.#host;
+    const row = this.#rowKey(this.#keyBytes(key), timestamp, 0);
+    const sequence = new DataView(row.buffer);
+    for (let next = 0; overlay.get(row) !== null; ) sequence.setUint32(row.length - 4, ++next);
+    overlay.put(row, this.#options.valueSerde.serialize(topic, value), now());
   }
 
   *fetch(key: K, from: number, to: number): Generator<ValueAndTimestamp<V>> {
     const bytes = this.#keyBytes(key);
-    const low = this.#rowKey(bytes, from, 0);
-    const high = successor(this.#rowKey(bytes, to, 0xffff_ffff));
-    for (const [rowKey, value] of this.#host.overlay.range(low, high)) {
-      if (rowKey.length !== bytes.length + suffixBytes) continue; // a longer key that begins with this one
-      const timestamp = readTime(rowKey, bytes.length);
-      if (timestamp < from || timestamp > to) continue;
+    const first = Math.max(from, this.#newestRow() - this.#options.retentionMs, 0);
+    if (first > to) return;
+    for (const [row, value] of this.#rows(bytes, first, to)) {
+      const timestamp = readTime(row, bytes.length);
       yield { value: this.#options.valueSerde.deserialize(this.#host.topic, value), timestamp };
+    }
+  }
+
+  remove(key: K, timestamp: number): void {
+    const { overlay, now } = this.#host;
+    for (const [row] of [...this.#rows(this.#keyBytes(key), timestamp, timestamp)]) overlay.put(row, null, now());
+  }
+
+  *#rows(key: Uint8Array, from: number, to: number): Generator<Row> {
+    const low = this.#rowKey(key, from, 0);
+    const high = successor(this.#rowKey(key, to, 0xffff_ffff));
+    for (const entry of this.#host.overlay.range(low, high)) {
+      const [row] = entry;
+      if (row.length !== key.length + suffixBytes) continue; // a longer key that begins with this one
+      const timestamp = readTime(row, key.length);
+      if (timestamp >= from && timestamp <= to) yield entry;
     }
   }
 
@@ -83,16 +103,25 @@ class BytesWindowStore<K, V> implements WindowStore<K, V> {
     return out;
   }
 
-  /** Looks at every row once per half retention of stream time: what dies within a window is few. */
-  #expire(streamTime: number): void {
-    const { retentionMs } = this.#options;
-    const horizon = streamTime - retentionMs;
-    if (horizon <= 0 || horizon - this.#expiredUpTo < Math.max(retentionMs / 2, 1)) return;
-    this.#expiredUpTo = horizon;
-    const gone: Uint8Array[] = [];
-    for (const [rowKey] of this.#host.overlay.range(null, null)) {
-      if (readTime(rowKey, rowKey.length - suffixBytes) < horizon) gone.push(rowKey);
+  /** After a start the rows themselves say how far time had come. */
+  #newestRow(): number {
+    if (this.#newest === null) {
+      let newest = -1;
+      for (const [row] of this.#host.overlay.range(null, null)) newest = Math.max(newest, timeOf(row));
+      this.#newest = newest;
     }
-    for (const rowKey of gone) this.#host.overlay.put(rowKey, null, this.#host.now());
+    return this.#newest;
+  }
+
+  /** Looks at every row once per half retention: what dies within a window is few. */
+  #sweep(horizon: number): void {
+    if (horizon <= 0 || horizon - this.#sweptUpTo < Math.max(this.#options.retentionMs / 2, 1)) return;
+    this.#sweptUpTo = horizon;
+    const { overlay, now } = this.#host;
+    for (const [row] of [...overlay.range(null, null)]) {
+      if (timeOf(row) < horizon) overlay.put(row, null, now());
+    }
   }
 }
+
+const timeOf = (row: Uint8Array): number => readTime(row, row.length - suffixBytes);

@@ -147,8 +147,8 @@ test('a changed key is repartitioned before it is counted', () => {
 });
 
 test('a key that has changed needs a name for its topic', () => {
-  const stream = new StreamsBuilder().stream(text('words'));
-  expect(() => stream.groupBy((_key, word) => word, { keySerde: Serdes.string })).toThrow(/Give one \(as\)/);
+  const stream = new StreamsBuilder().stream(text('words')).selectKey((_key, word) => word);
+  expect(() => stream.repartition({ keySerde: Serdes.string })).toThrow(/Give one \(as\)/);
 });
 
 describe('joins', () => {

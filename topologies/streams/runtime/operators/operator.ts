@@ -33,3 +33,6 @@ export const operator =
         },
       });
     });
+
+export const passOn = (task: TaskContext, name: string): OperatorFunction<AnyRecord, AnyRecord> =>
+  operator(task, name, (record, emit) => emit(record));

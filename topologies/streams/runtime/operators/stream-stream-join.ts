@@ -1,45 +1,132 @@
 import type { OperatorFunction } from 'rxjs';
 import type { JoinWindows } from '../../dsl/windows.ts';
 import type { TaskContext } from '../../plan/node.ts';
+import type { WaitingRoom } from '../../state/waiting-room.ts';
 import type { WindowStore } from '../../state/window-store.ts';
 import type { AnyRecord } from '../record.ts';
-import { operator } from './operator.ts';
+import { type Emit, operator } from './operator.ts';
 
-export interface JoinSide {
-  readonly own: string;
-  readonly other: string;
+export interface StreamJoin {
+  /** Stores of the two sides' records. */
+  readonly left: string;
+  readonly right: string;
+  /** Holds what has met nobody; null for an inner join. */
+  readonly waiting: string | null;
+  readonly type: 'inner' | 'left' | 'outer';
   readonly windows: JoinWindows;
-  readonly isLeft: boolean;
+  /**
+   * `kafka-streams`: as the original answers, which joins late records for as long as it remembers a partner, and may have told before that
+   * there was none. `strict`: what comes after its window and grace is dropped and counted, and what was told as unmatched is never joined.
+   */
+  readonly semantics: 'strict' | 'kafka-streams';
   // biome-ignore lint/suspicious/noExplicitAny: the DSL has checked the types of the joiner
   readonly joiner: (left: any, right: any, key: any) => unknown;
 }
 
-/** KStreamKStreamJoin, inner: the record is kept, then meets what the other side kept within the window. */
+/** Time as the join has seen it, on both sides together. */
+class JoinTime {
+  newest: number;
+  /** No waiting entry is older. */
+  oldestWaiting = Number.POSITIVE_INFINITY;
+
+  constructor(newest: number, waiting: WaitingRoom | null) {
+    this.newest = newest;
+    for (const entry of waiting?.entries() ?? []) {
+      this.oldestWaiting = entry.timestamp;
+      break;
+    }
+  }
+}
+
+/** Both nodes of one join: they share its time within a task. */
 export function streamStreamJoin(
+  join: StreamJoin,
+): (task: TaskContext, name: string, isLeft: boolean) => OperatorFunction<AnyRecord, AnyRecord> {
+  const times = new WeakMap<TaskContext, JoinTime>();
+  return (task, name, isLeft) => {
+    // The left node is made first, and anew with each start of the task.
+    if (isLeft) times.set(task, new JoinTime(task.streamTime, roomOf(task, join)));
+    return joinSide(join, task, name, isLeft, times.get(task) ?? new JoinTime(task.streamTime, null));
+  };
+}
+
+type Windows = WindowStore<unknown, unknown>;
+
+const windowsOf = (task: TaskContext, store: string): Windows => task.store(store) as Windows; // made by the builder of the join
+const roomOf = (task: TaskContext, { waiting }: StreamJoin): WaitingRoom | null =>
+  waiting === null ? null : (task.store(waiting) as WaitingRoom); // likewise
+
+/** `KStreamKStreamJoin`: the record is kept, then meets what the other side kept within the window. */
+function joinSide(
+  join: StreamJoin,
   task: TaskContext,
   name: string,
-  side: JoinSide,
+  isLeft: boolean,
+  time: JoinTime,
 ): OperatorFunction<AnyRecord, AnyRecord> {
-  const own = task.store(side.own) as WindowStore<unknown, unknown>; // made by the builder of this join
-  const others = task.store(side.other) as WindowStore<unknown, unknown>; // likewise
-  const { beforeMs, afterMs, graceMs } = side.windows;
-  const before = side.isLeft ? beforeMs : afterMs;
-  const after = side.isLeft ? afterMs : beforeMs;
+  const { type, joiner } = join;
+  const { beforeMs, afterMs, graceMs } = join.windows;
+  const strict = join.semantics === 'strict';
+  const own = windowsOf(task, isLeft ? join.left : join.right);
+  const others = windowsOf(task, isLeft ? join.right : join.left);
+  const room = roomOf(task, join);
+  const before = isLeft ? beforeMs : afterMs;
+  const after = isLeft ? afterMs : beforeMs;
+  const preserved = type === 'outer' || (type === 'left' && isLeft);
+  const value = (record: AnyRecord, other: unknown) =>
+    isLeft ? joiner(record.value, other, record.key) : joiner(other, record.value, record.key);
+
   return operator(task, name, (record, emit) => {
-    if (record.key === null || record.value === null) {
-      task.dropped(name, record.key === null ? 'null-key' : 'null-value');
+    const { key, timestamp } = record;
+    if (timestamp > time.newest) time.newest = timestamp;
+    if (key === null || record.value === null) {
+      if (key === null && record.value !== null && preserved) emit({ ...record, value: value(record, null) });
+      else task.dropped(name, key === null ? 'null-key' : 'null-value');
       return;
     }
-    if (record.timestamp + after + graceMs < task.streamTime) {
+    if (strict && timestamp + after + graceMs < time.newest) {
       task.dropped(name, 'late');
       return;
     }
-    own.put(record.key, record.value, record.timestamp, task.streamTime);
-    for (const other of others.fetch(record.key, Math.max(0, record.timestamp - before), record.timestamp + after)) {
-      const value = side.isLeft
-        ? side.joiner(record.value, other.value, record.key)
-        : side.joiner(other.value, record.value, record.key);
-      emit({ key: record.key, value, timestamp: Math.max(record.timestamp, other.timestamp), headers: record.headers });
+    own.put(key, record.value, timestamp);
+    const reach = strict ? Math.min(beforeMs, afterMs) : after;
+    if (room !== null && timestamp === time.newest && time.oldestWaiting + reach + graceMs < time.newest) {
+      tellUnmatched(room, emit);
+    }
+    let met = false;
+    for (const other of others.fetch(key, Math.max(0, timestamp - before), Math.max(0, timestamp + after))) {
+      met = true;
+      room?.remove(other.timestamp, !isLeft, key);
+      const later = Math.max(timestamp, other.timestamp);
+      emit({ key, value: value(record, other.value), timestamp: later, headers: record.headers });
+    }
+    if (met || !preserved || room === null) return;
+    if (!strict && timestamp + after < time.newest) emit({ ...record, value: value(record, null) });
+    else {
+      room.add(timestamp, isLeft, key, record.value);
+      if (timestamp < time.oldestWaiting) time.oldestWaiting = timestamp;
     }
   });
+
+  /** Sends on what nobody can meet any more, in order of time, and stops where both sides' windows are still open. */
+  function tellUnmatched(waiting: WaitingRoom, emit: Emit): void {
+    const open = { left: false, right: false };
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const entry of waiting.entries()) {
+      // The original takes the last entry that it looked at, though that one may not wait any more.
+      if (!strict) oldest = entry.timestamp;
+      if (open.left && open.right) break;
+      if (entry.timestamp + (entry.isLeft ? afterMs : beforeMs) + graceMs >= time.newest) {
+        if (strict && entry.timestamp < oldest) oldest = entry.timestamp;
+        if (entry.isLeft) open.left = true;
+        else open.right = true;
+        continue;
+      }
+      entry.remove();
+      if (strict) windowsOf(task, entry.isLeft ? join.left : join.right).remove(entry.key, entry.timestamp);
+      const unmatched = entry.isLeft ? joiner(entry.value, null, entry.key) : joiner(null, entry.value, entry.key);
+      emit({ key: entry.key, value: unmatched, timestamp: entry.timestamp, headers: [] });
+    }
+    time.oldestWaiting = oldest;
+  }
 }

@@ -1,0 +1,132 @@
+import { TopologyError } from '../errors.ts';
+import type { TaskContext } from '../plan/node.ts';
+import { type Getter, rowsOf, type TableState } from '../runtime/operators/table.ts';
+import type { ValueAndTimestamp } from '../state/state-store.ts';
+
+/** How rows of a table are looked up by another operator. */
+export interface TableView {
+  /** What the operator that looks up must be connected to. */
+  readonly stores: readonly string[];
+  readonly getter: (task: TaskContext) => Getter;
+}
+
+/** What later steps may demand of a table while the topology is written. Kafka Streams decides it by the same calls. */
+export interface TableBehaviour {
+  /**
+   * From now on changes carry the old value.
+   * @param force the table gets a store if it has none; otherwise it says no
+   * @returns whether they do
+   */
+  sendOldValues(force: boolean): boolean;
+  /** Gives a source its store if it has none: a table that is looked up must be kept. */
+  view(): TableView;
+}
+
+const storeView = (store: string): TableView => ({
+  stores: [store],
+  getter: (task) => {
+    const rows = rowsOf(task, store);
+    return (key) => rows.get(key);
+  },
+});
+
+const stored = (state: TableState): TableView => {
+  if (state.store === null) throw new TopologyError('a table without rows was asked for one');
+  return storeView(state.store);
+};
+
+/** A table read from a topic or made of a stream. */
+export const sourceBehaviour = (state: TableState, materialise: () => void): TableBehaviour => ({
+  sendOldValues(force) {
+    if (state.store === null && !force) return false;
+    if (state.store === null) materialise();
+    state.sendsOldValues = true;
+    return true;
+  },
+  view() {
+    if (state.store === null) materialise();
+    return stored(state);
+  },
+});
+
+export const aggregateBehaviour = (state: TableState): TableBehaviour => ({
+  sendOldValues() {
+    state.sendsOldValues = true;
+    return true;
+  },
+  view: () => stored(state),
+});
+
+/** A table computed row by row of another one: `compute` gives the row's value, null where there is none. */
+export const derivedBehaviour = (
+  state: TableState,
+  parent: TableBehaviour,
+  compute: (value: unknown, key: unknown) => unknown,
+): TableBehaviour => ({
+  sendOldValues(force) {
+    if (state.store !== null || parent.sendOldValues(force)) state.sendsOldValues = true;
+    return state.sendsOldValues;
+  },
+  view() {
+    if (state.store !== null) return stored(state);
+    const { stores, getter } = parent.view();
+    return {
+      stores,
+      getter: (task) => {
+        const get = getter(task);
+        return (key) => {
+          const row = get(key);
+          const value = compute(row?.value ?? null, key);
+          return value === null ? null : { value, timestamp: row?.timestamp ?? -1 };
+        };
+      },
+    };
+  },
+});
+
+export interface JoinedSides {
+  readonly left: TableBehaviour;
+  readonly right: TableBehaviour;
+  readonly type: 'inner' | 'left' | 'outer';
+  readonly join: (key: unknown, left: unknown, right: unknown) => unknown;
+  /** Of the two join nodes and of the merged table. */
+  readonly states: readonly TableState[];
+}
+
+/** A join of two tables: without a store of its own a row is computed when it is looked up. */
+export const joinedBehaviour = (state: TableState, sides: JoinedSides): TableBehaviour => ({
+  sendOldValues() {
+    sides.left.sendOldValues(true);
+    sides.right.sendOldValues(true);
+    for (const one of sides.states) one.sendsOldValues = true;
+    return true;
+  },
+  view() {
+    if (state.store !== null) return stored(state);
+    const left = sides.left.view();
+    const right = sides.right.view();
+    return {
+      stores: [...new Set([...left.stores, ...right.stores])],
+      getter: (task) => {
+        const leftOf = left.getter(task);
+        const rightOf = right.getter(task);
+        return (key) => joinedRow(sides, key, leftOf(key), rightOf(key));
+      },
+    };
+  },
+});
+
+type Row = ValueAndTimestamp<unknown> | null;
+
+function joinedRow({ type, join }: JoinedSides, key: unknown, left: Row, right: Row): Row {
+  const there =
+    type === 'inner'
+      ? left !== null && right !== null
+      : type === 'left'
+        ? left !== null
+        : left !== null || right !== null;
+  if (!there) return null;
+  const value = join(key, left?.value ?? null, right?.value ?? null);
+  if (value === null) return null;
+  return { value, timestamp: Math.max(left?.timestamp ?? -1, right?.timestamp ?? -1) };
+}

@@ -1,0 +1,33 @@
+import type { Serde } from '../../serde.ts';
+import type { Change } from '../record.ts';
+
+/**
+ * A table's change on a repartition topic: the length of the new value in four bytes (all ones: there is none), the new value, then one
+ * byte that says whether an old value follows, and it.
+ */
+export const changeSerde = <V>(valueSerde: Serde<V>): Serde<Change<V>> => ({
+  serialize: (topic, { newValue, oldValue }) => {
+    const now = newValue === null ? null : valueSerde.serialize(topic, newValue);
+    const before = oldValue === null ? null : valueSerde.serialize(topic, oldValue);
+    const nowLength = now?.length ?? 0;
+    const out = new Uint8Array(5 + nowLength + (before?.length ?? 0));
+    const view = new DataView(out.buffer);
+    view.setUint32(0, now === null ? none : nowLength);
+    if (now !== null) out.set(now, 4);
+    out[4 + nowLength] = before === null ? 0 : 1;
+    if (before !== null) out.set(before, 5 + nowLength);
+    return out;
+  },
+  deserialize: (topic, bytes) => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const length = view.getUint32(0);
+    const end = 4 + (length === none ? 0 : length);
+    return {
+      newValue: length === none ? null : valueSerde.deserialize(topic, bytes.subarray(4, end)),
+      oldValue: bytes[end] === 1 ? valueSerde.deserialize(topic, bytes.subarray(end + 1)) : null,
+      isLatest: true,
+    };
+  },
+});
+
+const none = 0xffff_ffff;

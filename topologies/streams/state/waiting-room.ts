@@ -1,0 +1,98 @@
+import type { StoreBuilder } from '../plan/node.ts';
+import type { Serde } from '../serde.ts';
+import { prefixEnd } from './bytes.ts';
+import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
+import type { StateStore } from './state-store.ts';
+
+/** A record of one side of a stream-stream join that has met nobody yet. */
+export interface WaitingEntry {
+  readonly timestamp: number;
+  readonly isLeft: boolean;
+  readonly key: unknown;
+  readonly value: unknown;
+  remove(): void;
+}
+
+/** Ordered by time, then side (right before left), then key, then arrival. */
+export interface WaitingRoom extends StateStore {
+  add(timestamp: number, isLeft: boolean, key: unknown, value: unknown): void;
+  /** Every entry of this time, side and key. */
+  remove(timestamp: number, isLeft: boolean, key: unknown): void;
+  /** What is removed while it is read does not disturb it. */
+  entries(): Iterable<WaitingEntry>;
+}
+
+export interface WaitingRoomOptions {
+  readonly name: string;
+  readonly keySerde: Serde<unknown>;
+  readonly leftSerde: Serde<unknown>;
+  readonly rightSerde: Serde<unknown>;
+}
+
+export const waitingRoom = (options: WaitingRoomOptions): StoreBuilder => ({
+  spec: {
+    name: options.name,
+    kind: 'buffer',
+    persistent: true,
+    logged: true,
+    retentionMs: null,
+    changelogConfig: {},
+  },
+  open: (host) => new BytesWaitingRoom(options, host),
+});
+
+/** Before the key: eight bytes of time, one for the side. After it: four that keep entries of one key apart. */
+const prefixBytes = 9;
+const sequenceBytes = 4;
+
+class BytesWaitingRoom implements WaitingRoom {
+  readonly name: string;
+  readonly #options: WaitingRoomOptions;
+  readonly #host: StoreHost;
+
+  constructor(options: WaitingRoomOptions, host: StoreHost) {
+    this.name = options.name;
+    this.#options = options;
+    this.#host = host;
+  }
+
+  add(timestamp: number, isLeft: boolean, key: unknown, value: unknown): void {
+    const { overlay, topic, now } = this.#host;
+    const row = this.#row(timestamp, isLeft, key, sequenceBytes);
+    const sequence = new DataView(row.buffer);
+    for (let next = 0; overlay.get(row) !== null; ) sequence.setUint32(row.length - sequenceBytes, ++next);
+    overlay.put(row, (isLeft ? this.#options.leftSerde : this.#options.rightSerde).serialize(topic, value), now());
+  }
+
+  remove(timestamp: number, isLeft: boolean, key: unknown): void {
+    const { overlay, now } = this.#host;
+    const prefix = this.#row(timestamp, isLeft, key, 0);
+    for (const [row] of [...overlay.range(prefix, prefixEnd(prefix))]) {
+      if (row.length === prefix.length + sequenceBytes) overlay.put(row, null, now());
+    }
+  }
+
+  *entries(): Generator<WaitingEntry> {
+    const { overlay, topic, now } = this.#host;
+    const { keySerde, leftSerde, rightSerde } = this.#options;
+    for (const [row, value] of overlay.range(null, null)) {
+      const isLeft = row[8] === 1;
+      yield {
+        timestamp: readTime(row, 0),
+        isLeft,
+        key: keySerde.deserialize(topic, row.subarray(prefixBytes, row.length - sequenceBytes)),
+        value: (isLeft ? leftSerde : rightSerde).deserialize(topic, value),
+        remove: () => overlay.put(row, null, now()),
+      };
+    }
+  }
+
+  #row(timestamp: number, isLeft: boolean, key: unknown, after: number): Uint8Array {
+    const bytes = this.#options.keySerde.serialize(this.#host.topic, key);
+    const row = new Uint8Array(prefixBytes + bytes.length + after);
+    writeTime(row, 0, timestamp);
+    row[8] = isLeft ? 1 : 0;
+    row.set(bytes, prefixBytes);
+    return row;
+  }
+}
