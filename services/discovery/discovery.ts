@@ -16,6 +16,9 @@ export interface Instance {
   readonly details: Readonly<Record<string, string>>;
 }
 
+/** One whose API can be called. */
+export type Reachable = Instance & { readonly url: string };
+
 export interface DiscoveryOptions {
   readonly redisUrl: string;
   /** How long a silent instance counts as alive. */
@@ -41,7 +44,7 @@ export class Discovery {
   readonly #redis: Redis;
   readonly #ttlMs: number;
   readonly #heartbeatMs: number;
-  readonly #lastKnown = new Map<string, readonly Instance[]>();
+  readonly #lastKnown = new Map<string, readonly Reachable[]>();
   #turn = 0;
 
   constructor(options: DiscoveryOptions) {
@@ -95,15 +98,17 @@ export class Discovery {
   }
 
   /**
-   * The address of an instance of `service`, each in turn.
+   * An instance of `service` that has an API, each in turn.
    * @returns null when none is known; while Redis is away the last known ones are used
    */
-  async findService(service: string): Promise<string | null> {
-    const found = await this.listInstances(service).catch(() => this.#lastKnown.get(service) ?? []);
-    const reachable = found.filter((instance) => instance.url !== null);
-    if (reachable.length > 0) this.#lastKnown.set(service, reachable);
+  async findService(service: string): Promise<Reachable | null> {
+    const found = await this.listInstances(service).then(
+      (instances) => instances.filter((instance): instance is Reachable => instance.url !== null),
+      () => this.#lastKnown.get(service) ?? [],
+    );
+    if (found.length > 0) this.#lastKnown.set(service, found);
     this.#turn += 1;
-    return reachable[this.#turn % Math.max(1, reachable.length)]?.url ?? null;
+    return found[this.#turn % Math.max(1, found.length)] ?? null;
   }
 
   async close(): Promise<void> {
