@@ -57,6 +57,8 @@ export interface Sink {
    * @throws FencedError, BuildSwitchedError – nothing counts; other errors: try again
    */
   apply(claim: Claim, work: Work): Promise<void>;
+  /** The database will never have these rows, however often they are sent. */
+  isRefusal(error: unknown): boolean;
 
   /** A build beside the live one, empty and without indexes; what an earlier attempt left loaded stays when it may be gone on with. */
   begin(projection: Projection): Promise<Build>;

@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Collection, type Db, type Document, MongoBulkWriteError, MongoClient, MongoServerError } from 'mongodb';
+import {
+  BSON,
+  type Collection,
+  type Db,
+  type Document,
+  MongoBulkWriteError,
+  MongoClient,
+  MongoServerError,
+} from 'mongodb';
 import type { HeldRows, RowsByTable } from '../batch.ts';
 import { BuildSwitchedError, DefinitionChangedError, FencedError, RebuildError } from '../errors.ts';
 import type { Projection, Table } from '../projection.ts';
@@ -31,6 +39,7 @@ const pageRows = 2_000;
 /** A switch that takes longer has died; claims go on then, and it fails. */
 const switchMs = 20_000;
 const duplicateKey = 11_000;
+const documentTooLarge = 10_334;
 
 /**
  * Builds are collections `<name>_b<build>`; readers look up the live one. There are no transactions: each row carries the offset that it
@@ -158,6 +167,11 @@ export class MongoSink implements Sink {
       { $set: { nextOffset: work.next } },
     );
     if (matchedCount !== 1) throw fenced((await this.#checkpoints.findOne({ _id }))?.epoch ?? null);
+  }
+
+  /** Values that BSON does not know, or a document over 16 MB. */
+  isRefusal(error: unknown): boolean {
+    return error instanceof BSON.BSONError || (error instanceof MongoServerError && error.code === documentTooLarge);
   }
 
   async #read(table: Table, build: number, keys: readonly string[], pos: string): Promise<HeldRows> {

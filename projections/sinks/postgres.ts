@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises';
-import { escapeIdentifier, Pool, type PoolClient, type QueryResult } from 'pg';
+import { DatabaseError, escapeIdentifier, Pool, type PoolClient, type QueryResult } from 'pg';
 import { from } from 'pg-copy-streams';
 import type { HeldRows, RowsByTable } from '../batch.ts';
 import { BuildSwitchedError, DefinitionChangedError, FencedError, RebuildError } from '../errors.ts';
@@ -98,6 +98,11 @@ export class PostgresSink implements Sink {
         [claim.projection, claim.build, claim.topic, claim.partition, work.next],
       );
     });
+  }
+
+  /** SQLSTATE classes 22 (data) and 23 (constraints). */
+  isRefusal(error: unknown): boolean {
+    return error instanceof DatabaseError && /^2[23]/.test(error.code ?? '');
   }
 
   /**

@@ -1,0 +1,96 @@
+import type { Fetcher, KafkaPort, TopicPartition } from '@bookstream/streams/kafka/port';
+import { partitionName } from '@bookstream/streams/kafka/port';
+import type { BadRecord } from './batch.ts';
+import { PartitionFollower, type PartitionStatus } from './partition-follower.ts';
+import type { Projection } from './projection.ts';
+import type { Checkpoint, Sink } from './sink.ts';
+
+export interface FollowerOptions {
+  readonly projection: Projection;
+  readonly port: KafkaPort;
+  readonly sink: Sink;
+  /** A build's number; 'live' follows the pointer from build to build. */
+  readonly build: number | 'live';
+  readonly onBad: (build: number, bad: readonly BadRecord[]) => Promise<void>;
+  /** A fault of the brokers that the port could not cure by itself; it goes on trying. */
+  readonly onError: (error: Error) => void;
+}
+
+/** Keeps a build up with its topics, for the partitions it is given. */
+export class Follower {
+  readonly #options: FollowerOptions;
+  readonly #fetcher: Fetcher;
+  readonly #partitions = new Map<string, PartitionFollower>();
+  readonly #watchers = new Set<() => void>();
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+    this.#fetcher = options.port.fetcher({
+      isolation: 'read_committed',
+      onBatch: (batch) => this.#partitions.get(partitionName(batch))?.offer(batch),
+      onOutOfRange: (partition, position, logStart) =>
+        this.#partitions.get(partitionName(partition))?.outOfRange(position, logStart),
+      onError: options.onError,
+    });
+  }
+
+  get status(): readonly PartitionStatus[] {
+    return [...this.#partitions.values()].map((partition) => partition.status);
+  }
+
+  /** Follows exactly these from now on; resolves when what was left has been let go. */
+  async follow(partitions: readonly TopicPartition[]): Promise<void> {
+    const wanted = new Map(partitions.map((partition) => [partitionName(partition), partition]));
+    const left = [...this.#partitions].filter(([name]) => !wanted.has(name));
+    for (const [name] of left) this.#partitions.delete(name);
+    await Promise.all(left.map(([, partition]) => partition.close()));
+    const { projection, sink, build, onBad } = this.#options;
+    for (const [name, { topic, partition }] of wanted) {
+      if (this.#partitions.has(name)) continue;
+      const follower = new PartitionFollower({
+        projection,
+        topic,
+        partition,
+        sink,
+        fetcher: this.#fetcher,
+        build: build === 'live' ? () => sink.live(projection.name) : async () => build,
+        whileLive: build === 'live',
+        onBad,
+        onMoved: () => {
+          for (const watcher of this.#watchers) watcher();
+        },
+      });
+      this.#partitions.set(name, follower);
+    }
+  }
+
+  /** Resolves when everything before `targets` has been folded and written. @throws the signal's reason */
+  async reached(targets: readonly Checkpoint[], signal?: AbortSignal): Promise<void> {
+    const missing = () => targets.some((target) => !this.#passed(target));
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const watch = () => {
+      if (!missing()) resolve();
+    };
+    const abort = () => reject(signal?.reason);
+    this.#watchers.add(watch);
+    signal?.addEventListener('abort', abort);
+    try {
+      signal?.throwIfAborted();
+      watch();
+      await promise;
+    } finally {
+      this.#watchers.delete(watch);
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  #passed({ topic, partition, nextOffset }: Checkpoint): boolean {
+    const status = this.#partitions.get(partitionName({ topic, partition }))?.status;
+    return status !== undefined && status.state === 'FOLLOWING' && status.nextOffset >= nextOffset;
+  }
+
+  async close(): Promise<void> {
+    await this.follow([]);
+    await this.#fetcher.close();
+  }
+}

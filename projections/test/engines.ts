@@ -1,0 +1,44 @@
+import { ephemeralFolder, startEngines } from '../../services/engines/start.ts';
+
+/** Engines of a test file's own, whose data goes with them. */
+export const databases = async () => {
+  const engines = await startEngines({ only: ['postgres', 'mongo'], dataDir: ephemeralFolder(), ephemeral: true });
+  return {
+    postgresUrl: String(engines.urls.POSTGRES_URL),
+    mongoUrl: String(engines.urls.MONGO_URL),
+    [Symbol.asyncDispose]: () => engines[Symbol.asyncDispose](),
+  };
+};
+
+export type Databases = Awaited<ReturnType<typeof databases>>;
+
+/** An own database on the server, so that tests do not meet. */
+export async function ownPostgres(url: string, name: string): Promise<string> {
+  const { Client } = await import('pg');
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  await client.query(`create database ${name}`);
+  await client.end();
+  return Object.assign(new URL(url), { pathname: `/${name}` }).href;
+}
+
+export const ownMongo = (url: string, name: string): string =>
+  Object.assign(new URL(url), { pathname: `/${name}` }).href;
+
+/** Waits for a described condition. @throws with what was seen last */
+export async function until<T>(
+  what: string,
+  see: () => Promise<T> | T,
+  good: (seen: T) => boolean,
+  ms = 20_000,
+): Promise<T> {
+  for (const deadline = Date.now() + ms; ; ) {
+    const seen = await see();
+    if (good(seen)) return seen;
+    if (Date.now() > deadline)
+      throw new Error(
+        `${what}: not within ${ms} ms; last seen ${JSON.stringify(seen, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
