@@ -17,17 +17,9 @@ import { accepted, Inbox, inboxStore, type PersonsCommand, refusal, rejected } f
 import { Consequences } from '../shared/meta.ts';
 import { type Routed, route } from '../shared/routed.ts';
 import { stateSerde } from '../shared/state-serde.ts';
-import {
-  asEvent,
-  type Demand,
-  decide,
-  evolve,
-  type Order,
-  type OrderFact,
-  type OrderInput,
-  place,
-  react,
-} from './order.ts';
+import { decide, type OrderInput, place } from './decide.ts';
+import { asEvent, evolve, type Order, type OrderFact } from './order.ts';
+import { type Demand, react } from './react.ts';
 
 export const applicationId = 'bookstream-order-process';
 

@@ -1,6 +1,6 @@
 import { useLocalSchemas } from '@bookstream/schemas/serde';
 import { describe, expect, test } from 'vitest';
-import { react } from '../order-process/order.ts';
+import { react } from '../order-process/react.ts';
 import { availableOf, decideLine } from '../stock/stock.ts';
 import { decideHold } from '../wallet/wallet.ts';
 import { type Rules, realRules, simulate } from './simulation.ts';

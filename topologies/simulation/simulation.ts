@@ -6,7 +6,7 @@ import type { Meta } from '@bookstream/schemas/types/common';
 import { StreamsBuilder, type Topology, TopologyTestDriver } from '@bookstream/streams';
 import * as catalogue from '../catalogue/topology.ts';
 import * as notifications from '../notifications/topology.ts';
-import { react } from '../order-process/order.ts';
+import { react } from '../order-process/react.ts';
 import * as orderProcess from '../order-process/topology.ts';
 import * as orderView from '../order-view/topology.ts';
 import { decideLine } from '../stock/stock.ts';
