@@ -1,0 +1,112 @@
+import { createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
+import type { Discovery } from '../discovery/discovery.ts';
+import type { Person, Refusal, Session } from '../users/accounts.ts';
+import type { AccessClaims } from '../users/tokens.ts';
+import { verifyAccessToken } from '../users/tokens.ts';
+import { refusal } from './errors.ts';
+
+export type Answer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refusals: readonly Refusal[] };
+
+const keysLiveMs = 60_000;
+const answerWithinMs = 8_000;
+
+/** The users service, found through discovery, over its internal HTTP. */
+export class UsersClient {
+  readonly #discovery: Discovery;
+  #keys: { readonly get: JWTVerifyGetKey; readonly until: number } | null = null;
+
+  constructor(discovery: Discovery) {
+    this.#discovery = discovery;
+  }
+
+  register(
+    input: { email: string; password: string; displayName: string },
+    correlationId: string,
+  ): Promise<Answer<Session>> {
+    return this.#post('/internal/register', input, { correlationId });
+  }
+  login(input: { email: string; password: string }, correlationId: string): Promise<Answer<Session>> {
+    return this.#post('/internal/login', input, { correlationId });
+  }
+  refresh(refreshToken: string, correlationId: string): Promise<Answer<Session>> {
+    return this.#post('/internal/refresh', { refreshToken }, { correlationId });
+  }
+  logout(refreshToken: string, correlationId: string): Promise<Answer<unknown>> {
+    return this.#post('/internal/logout', { refreshToken }, { correlationId });
+  }
+  changeProfile(token: string, displayName: string, correlationId: string): Promise<Answer<Person>> {
+    return this.#post('/internal/profile', { displayName }, { correlationId, token });
+  }
+  changePassword(
+    token: string,
+    input: { currentPassword: string; newPassword: string },
+    correlationId: string,
+  ): Promise<Answer<Person>> {
+    return this.#post('/internal/password', input, { correlationId, token });
+  }
+
+  async person(token: string, userId: string): Promise<Person | null> {
+    const answer = await this.#post<readonly (Person | null)[]>('/internal/people', { userIds: [userId] }, { token });
+    return answer.ok ? (answer.value[0] ?? null) : null;
+  }
+
+  /** Null for a token that is no good. @throws when the keys cannot be had */
+  async verify(token: string): Promise<AccessClaims | null> {
+    const known = this.#keys !== null && this.#keys.until > Date.now();
+    const keys = known && this.#keys !== null ? this.#keys.get : await this.#fetchKeys();
+    try {
+      return await verifyAccessToken(token, keys);
+    } catch {
+      if (!known) return null;
+      // Perhaps it was signed by a key that is younger than ours.
+      return verifyAccessToken(token, await this.#fetchKeys()).catch(() => null);
+    }
+  }
+
+  async #fetchKeys(): Promise<JWTVerifyGetKey> {
+    const response = await this.#fetch('/internal/jwks.json', { method: 'GET' });
+    const get = createLocalJWKSet((await response.json()) as Parameters<typeof createLocalJWKSet>[0]); // our own service's keys
+    this.#keys = { get, until: Date.now() + keysLiveMs };
+    return get;
+  }
+
+  async #post<T>(
+    path: string,
+    body: unknown,
+    options: { readonly correlationId?: string; readonly token?: string },
+  ): Promise<Answer<T>> {
+    const response = await this.#fetch(path, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: {
+        'content-type': 'application/json',
+        ...(options.correlationId === undefined ? {} : { 'x-correlation-id': options.correlationId }),
+        ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+      },
+    });
+    const answer = (await response.json()) as { refusals?: readonly Refusal[]; code?: string; message?: string }; // our own service's form
+    if (response.ok) return { ok: true, value: answer as T };
+    if (response.status === 422) return { ok: false, refusals: answer.refusals ?? [] };
+    if (response.status === 429)
+      throw refusal('RATE_LIMITED', answer.message ?? 'Too many logins at once; try again in some seconds.');
+    if (response.status === 401)
+      throw refusal('UNAUTHENTICATED', answer.message ?? 'The login has ended; log in again.');
+    throw new Error(`users answered ${response.status} to ${path}: ${answer.code ?? ''} ${answer.message ?? ''}`);
+  }
+
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    const found = await this.#discovery.findService('users').catch(() => null);
+    if (!found?.url)
+      throw refusal('UNAVAILABLE', 'The users service is away; nothing was done. Try again in a moment.');
+    try {
+      return await fetch(`${found.url}${path}`, { ...init, signal: AbortSignal.timeout(answerWithinMs) });
+    } catch (cause) {
+      throw Object.assign(
+        refusal('UNAVAILABLE', 'The users service does not answer; nothing was done. Try again in a moment.'),
+        { cause },
+      );
+    }
+  }
+}
