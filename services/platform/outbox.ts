@@ -100,8 +100,12 @@ export class OutboxRelay {
         if (sent < atMost) await this.#pause(lookEveryMs);
       }
     } finally {
-      await client.query(`select pg_advisory_unlock_all()`).catch(() => undefined); // a dead connection has lost it anyway
-      client.release(true);
+      // A dead connection has lost the lock anyway, and does not go back to the pool.
+      const alive = await client.query(`select pg_advisory_unlock_all()`).then(
+        () => true,
+        () => false,
+      );
+      client.release(!alive);
       await producer?.close();
       await kafka?.close();
     }
