@@ -2,8 +2,15 @@ export { BranchedKStream } from './dsl/branched-k-stream.ts';
 export type { GraphOptions } from './dsl/graph.ts';
 export { KGroupedStream, type MaterializedOptions } from './dsl/k-grouped-stream.ts';
 export { KGroupedTable } from './dsl/k-grouped-table.ts';
-export { KStream, type Named, type ValueJoiner } from './dsl/k-stream.ts';
-export { GlobalKTable, KTable } from './dsl/k-table.ts';
+export {
+  KStream,
+  type Named,
+  type RepartitionOptions,
+  type StreamJoinOptions,
+  type ToTableOptions,
+  type ValueJoiner,
+} from './dsl/k-stream.ts';
+export { GlobalKTable, KTable, type TableResultOptions } from './dsl/k-table.ts';
 export type { Forwarded, Processor, ProcessorContext, ProcessorSupplier } from './dsl/processor.ts';
 export { type KeyValueStoreOptions, Stores } from './dsl/stores.ts';
 export { type ConsumedOptions, StreamsBuilder, type TableOptions, type TopicLike } from './dsl/streams-builder.ts';

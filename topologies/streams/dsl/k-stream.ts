@@ -327,7 +327,9 @@ export class KStream<K, V> {
     const right = other.#keyChanged ? other.#throughTopic(`${as}-right`, as, key, otherValue, null, false) : other;
     const stores = { left: `${as}-this-join-store`, right: `${as}-other-join-store` };
     const waiting = type === 'inner' ? null : `${as}-waiting-room`;
-    const retentionMs = windows.beforeMs + windows.afterMs + windows.graceMs;
+    const reachMs = windows.beforeMs + windows.afterMs + windows.graceMs;
+    // The original's stores forget one millisecond too soon, so that a window of zero joins nothing.
+    const retentionMs = graph.semantics === 'strict' ? reachMs : reachMs - 1;
     graph.addStore(windowStore({ name: stores.left, keySerde: key, valueSerde: value, retentionMs }));
     graph.addStore(windowStore({ name: stores.right, keySerde: key, valueSerde: otherValue, retentionMs }));
     if (waiting !== null) {

@@ -1,7 +1,8 @@
 import { MissingSerdeError } from '../errors.ts';
-import type { GlobalTable, StoreBuilder, TimestampExtractor } from '../plan/node.ts';
+import type { GlobalTable, SourceNode, StoreBuilder, TimestampExtractor } from '../plan/node.ts';
 import type { Topology } from '../plan/topology.ts';
 import type { Serde } from '../serde.ts';
+import { untimedSerde } from '../state/key-value-store.ts';
 import { Graph, type GraphOptions } from './graph.ts';
 import { KStream } from './k-stream.ts';
 import { GlobalKTable, type KTable } from './k-table.ts';
@@ -53,43 +54,40 @@ function serdesOf<K, V>(topic: TopicArgument<K, V>, options: ConsumedOptions<K, 
   return { name, keySerde, valueSerde };
 }
 
+type SourceSpec = Omit<SourceNode, 'kind' | 'parents'>;
+
+/** Two readers of a topic that want the same records. Otherwise the build refuses the second source. */
+const sameSource = (a: SourceSpec, b: SourceSpec): boolean =>
+  a.keySerde === b.keySerde &&
+  a.valueSerde === b.valueSerde &&
+  a.timestampExtractor === b.timestampExtractor &&
+  a.offsetReset === b.offsetReset &&
+  a.nullKeys === b.nullKeys;
+
 /** Where a topology begins: sources, tables, stores; `build` checks it and gives the graph. */
 export class StreamsBuilder {
   readonly #graph: Graph;
+  readonly #streams = new Map<string, SourceNode>();
 
   constructor(options: GraphOptions = { semantics: 'strict' }) {
     this.#graph = new Graph(options);
   }
 
-  /** Every record of a topic. */
+  /** Every record of a topic. Read twice, it is one source. */
   stream<K, V>(topic: TopicArgument<K, V>, options: ConsumedOptions<K, V> = {}): KStream<K, V> {
     const { name, keySerde, valueSerde } = serdesOf(topic, options);
-    const node = this.#graph.source({
-      name: this.#graph.name('KSTREAM-SOURCE-', options.as),
-      topic: name,
-      internal: null,
-      keySerde: erased(keySerde),
-      valueSerde: erased(valueSerde),
-      timestampExtractor: options.timestampExtractor ?? null,
-      offsetReset: options.offsetReset ?? 'earliest',
-      nullKeys: options.nullKeys ?? 'keep',
-    });
+    const source = this.#source(this.#graph.name('KSTREAM-SOURCE-', options.as), name, keySerde, valueSerde, options);
+    const there = this.#streams.get(name);
+    const node = there !== undefined && sameSource(there, source) ? there : this.#graph.source(source);
+    this.#streams.set(name, node);
     return new KStream<K, V>(this.#graph, node, { key: keySerde, value: valueSerde }, false);
   }
 
   /** The latest value of each key of a topic; null values delete. */
   table<K, V>(topic: TopicArgument<K, V>, options: TableOptions<K, V> = {}): KTable<K, V> {
     const { name, keySerde, valueSerde } = serdesOf(topic, options);
-    const source = this.#graph.source({
-      name: this.#graph.name('KSTREAM-SOURCE-', options.as === undefined ? undefined : `${options.as}-source`),
-      topic: name,
-      internal: null,
-      keySerde: erased(keySerde),
-      valueSerde: erased(valueSerde),
-      timestampExtractor: options.timestampExtractor ?? null,
-      offsetReset: options.offsetReset ?? 'earliest',
-      nullKeys: options.nullKeys ?? 'keep',
-    });
+    const sourceName = this.#graph.name('KSTREAM-SOURCE-', options.as && `${options.as}-source`);
+    const source = this.#graph.source(this.#source(sourceName, name, keySerde, valueSerde, options));
     const node = this.#graph.name('KTABLE-SOURCE-', options.as);
     return tableOf(this.#graph, source, node, { key: keySerde, value: valueSerde }, options, `${name}-`);
   }
@@ -100,7 +98,7 @@ export class StreamsBuilder {
     const store = Stores.keyValue<K, V>({
       name: options.store,
       keySerde,
-      valueSerde,
+      valueSerde: untimedSerde(valueSerde),
       persistent: options.persistent ?? true,
       logged: false,
     });
@@ -120,6 +118,25 @@ export class StreamsBuilder {
   addStateStore(store: StoreBuilder): this {
     this.#graph.addStore(store);
     return this;
+  }
+
+  #source<K, V>(
+    name: string,
+    topic: string,
+    keySerde: Serde<K>,
+    valueSerde: Serde<V>,
+    options: ConsumedOptions<K, V>,
+  ): SourceSpec {
+    return {
+      name,
+      topic,
+      internal: null,
+      keySerde: erased(keySerde),
+      valueSerde: erased(valueSerde),
+      timestampExtractor: options.timestampExtractor ?? null,
+      offsetReset: options.offsetReset ?? 'earliest',
+      nullKeys: options.nullKeys ?? 'keep',
+    };
   }
 
   /** @throws TopologyError – two nodes or stores of one name, a store that is not there, a topic with two sources */

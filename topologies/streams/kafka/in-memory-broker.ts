@@ -13,6 +13,9 @@ export class InMemoryBroker {
   readonly #logs = new Map<string, ConsumedRecord[][]>();
   readonly #committed = new Map<string, CommittedOffset>();
 
+  /** Told of every record in the order of appending, over all topics. */
+  onAppend: ((record: ConsumedRecord) => void) | null = null;
+
   /** Keeps the count that a topic has. */
   createTopic(topic: string, partitions: number): void {
     if (!this.#logs.has(topic))
@@ -44,7 +47,9 @@ export class InMemoryBroker {
       const offset = log.length;
       const name = partitionName(record);
       if (!base.has(name)) base.set(name, offset);
-      log.push({ ...record, offset });
+      const appended = { ...record, offset };
+      log.push(appended);
+      this.onAppend?.(appended);
     }
     return base;
   }

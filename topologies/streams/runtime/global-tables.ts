@@ -1,15 +1,19 @@
 import type { ConsumedRecord, FetchedBatch, ProducedRecord, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { GlobalTable } from '../plan/node.ts';
+import { type StoreHost, TypedKeyValueStore, timestamped, timestampedSerde } from '../state/key-value-store.ts';
 import { Overlay, UndoLog } from '../state/overlay.ts';
-import type { RowWrite, StateStore, TaskStorage } from '../state/state-store.ts';
+import type { RowWrite, StateStore, TaskStorage, TimestampedKeyValueStore } from '../state/state-store.ts';
 import { deadLetterOf } from './dead-letter.ts';
 import type { GlobalTask } from './task.ts';
 
 /** The global tables of one application on one instance: every partition of their topics, written as they come. */
 export class GlobalTables implements GlobalTask {
   readonly inputs: readonly { readonly topic: string; readonly store: string }[];
+  /** As processors and joins see them: values without their times. */
   readonly stores: ReadonlyMap<string, StateStore>;
+  /** The same rows with the time of each. */
+  readonly timestampedStores: ReadonlyMap<string, TimestampedKeyValueStore<unknown, unknown>>;
   readonly #applicationId: string;
   readonly #tables: ReadonlyMap<string, GlobalTable>;
   readonly #storage: TaskStorage;
@@ -20,17 +24,18 @@ export class GlobalTables implements GlobalTask {
     this.#storage = storage;
     this.#tables = new Map(tables.map((table) => [table.topic, table]));
     this.inputs = tables.map((table) => ({ topic: table.topic, store: table.store.spec.name }));
-    // Nothing is ever written through this overlay: rows go straight into the storage.
-    this.stores = new Map(
-      tables.map(({ topic, store }) => {
-        const overlay = new Overlay(storage.store(store.spec), new UndoLog());
-        return [store.spec.name, store.open({ overlay, topic, now: () => 0 })];
+    const hosts = tables.map((table) => ({ table, host: hostOf(table, storage) }));
+    this.stores = new Map(hosts.map(({ table: { store }, host }) => [store.spec.name, store.open(host)]));
+    this.timestampedStores = new Map(
+      hosts.map(({ table: { store, keySerde, valueSerde }, host }) => {
+        const { name } = store.spec;
+        return [name, new TypedKeyValueStore(name, host, keySerde, timestampedSerde(valueSerde))];
       }),
     );
   }
 
   position(partition: TopicPartition): number {
-    return Number(this.#storage.metadata(`global:${partitionName(partition)}`) ?? 0);
+    return Number(this.#storage.metadata(`global-rows:${partitionName(partition)}`) ?? 0);
   }
 
   prepare(batch: FetchedBatch): Promise<void> | undefined {
@@ -48,7 +53,7 @@ export class GlobalTables implements GlobalTask {
     const rows = batch.records.flatMap((record) => this.#row(table, record));
     this.#storage.write({
       rows: new Map([[table.store.spec.name, rows]]),
-      metadata: new Map([[`global:${partitionName(batch)}`, String(batch.nextOffset)]]),
+      metadata: new Map([[`global-rows:${partitionName(batch)}`, String(batch.nextOffset)]]),
     });
   }
 
@@ -74,6 +79,13 @@ export class GlobalTables implements GlobalTask {
     } catch (error) {
       return refuse('malformed', error);
     }
-    return [[record.key, record.value]];
+    return [[record.key, timestamped(record.value, record.timestamp)]];
   }
 }
+
+/** Nothing is ever written through this overlay: rows go straight into the storage. */
+const hostOf = ({ topic, store }: GlobalTable, storage: TaskStorage): StoreHost => ({
+  overlay: new Overlay(storage.store(store.spec), new UndoLog()),
+  topic,
+  now: () => 0,
+});

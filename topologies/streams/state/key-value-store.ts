@@ -107,19 +107,28 @@ export class TypedKeyValueStore<K, V> implements KeyValueStore<K, V> {
   }
 }
 
+export function timestamped(value: Uint8Array, timestamp: number): Uint8Array {
+  const out = new Uint8Array(8 + value.length);
+  writeTime(out, 0, timestamp);
+  out.set(value, 8);
+  return out;
+}
+
 /** Eight bytes of record time, then the value; in the changelog the time is the record's own. */
 export const timestampedSerde = <V>(valueSerde: Serde<V>): Serde<ValueAndTimestamp<V>> => ({
-  serialize: (topic, { value, timestamp }) => {
-    const bytes = valueSerde.serialize(topic, value);
-    const out = new Uint8Array(8 + bytes.length);
-    writeTime(out, 0, timestamp);
-    out.set(bytes, 8);
-    return out;
-  },
+  serialize: (topic, { value, timestamp }) => timestamped(valueSerde.serialize(topic, value), timestamp),
   deserialize: (topic, bytes) => ({
     value: valueSerde.deserialize(topic, bytes.subarray(8)),
     timestamp: readTime(bytes, 0),
   }),
+});
+
+/** Reads the value of what `timestampedSerde` wrote, and nothing else of it. */
+export const untimedSerde = <V>(valueSerde: Serde<V>): Serde<V> => ({
+  serialize: () => {
+    throw new TypeError('a read-only view of a timestamped store was written to');
+  },
+  deserialize: (topic, bytes) => valueSerde.deserialize(topic, bytes.subarray(8)),
 });
 
 /** Epoch ms as eight bytes whose order is that of time; not for negative times. */

@@ -125,6 +125,10 @@ export class DrivenApplication {
     }
   }
 
+  get globals(): GlobalTables {
+    return this.#globals;
+  }
+
   get tasks(): readonly StreamTask[] {
     return this.#tasks.map((running) => running.task);
   }
@@ -148,6 +152,7 @@ export class DrivenApplication {
 
   /** Brings the global tables up to date: on Kafka they are read before a task starts and beside it. */
   readGlobals(): void {
+    if (this.#globals.inputs.length === 0) return;
     for (const partition of this.#globalPartitions()) {
       const position = this.#globals.position(partition);
       if (position < this.#broker.end(partition)) this.#deliverGlobal(partition, Number.POSITIVE_INFINITY);

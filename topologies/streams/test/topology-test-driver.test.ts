@@ -81,7 +81,7 @@ describe('a record that fails leaves nothing', () => {
       application: 'test',
       task: '0_0',
     });
-    expect(headers['cause']).toContain('13 is refused');
+    expect(headers.cause).toContain('13 is refused');
   });
 
   test('without a handler the task stops and names the record', () => {

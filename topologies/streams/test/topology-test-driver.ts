@@ -6,7 +6,7 @@ import { Topology } from '../plan/topology.ts';
 import type { FailureHandling } from '../runtime/stream-task.ts';
 import type { Serde } from '../serde.ts';
 import { MemoryStorage } from '../state/memory-storage.ts';
-import type { KeyValueStore, TaskStorage } from '../state/state-store.ts';
+import type { KeyValueStore, TaskStorage, TimestampedKeyValueStore, ValueAndTimestamp } from '../state/state-store.ts';
 import { type CrashPoint, DrivenApplication, type Drop } from './driven-application.ts';
 
 export interface DriverOptions {
@@ -148,6 +148,7 @@ export class TopologyTestDriver implements Disposable {
         application.readGlobals();
         for (const partition of application.waiting()) {
           application.deliver(partition);
+          for (const one of this.#applications) one.readGlobals();
           delivered = true;
         }
       }
@@ -191,17 +192,25 @@ export class TopologyTestDriver implements Disposable {
     }
   }
 
-  /** The rows of a store over all partitions of its application; for looking only. */
-  getKeyValueStore<K, V>(name: string, applicationId?: string): Pick<KeyValueStore<K, V>, 'get' | 'all'> {
-    const stores = this.#applications
-      .filter((application) => applicationId === undefined || application.id === applicationId)
+  /** The rows of a store over all partitions of its application, or of a global table; for looking only. */
+  getKeyValueStore<K, V>(name: string, applicationId?: string): RowsOf<K, V> {
+    const applications = this.#only(applicationId);
+    const ofTasks = applications
       .flatMap((application) => application.tasks)
       .flatMap((task) => (task.hasStore(name) ? [task.store(name) as KeyValueStore<K, V>] : [])); // the caller knows what it added
-    if (stores.length === 0) throw new Error(`no task has a store ${name}`);
-    return {
-      get: (key) => stores.map((store) => store.get(key)).find((value) => value !== null) ?? null,
-      all: () => stores.flatMap((store) => [...store.all()]),
-    };
+    const ofGlobals = applications.flatMap(({ globals }) => globals.stores.get(name) ?? []) as KeyValueStore<K, V>[]; // likewise
+    return rowsOf(name, [...ofTasks, ...ofGlobals]);
+  }
+
+  /** The same with the time of each row: stores of tables and aggregations, and global tables. */
+  getTimestampedKeyValueStore<K, V>(name: string, applicationId?: string): RowsOf<K, ValueAndTimestamp<V>> {
+    const ofGlobals = this.#only(applicationId).flatMap(({ globals }) => globals.timestampedStores.get(name) ?? []);
+    if (ofGlobals.length > 0) return rowsOf(name, ofGlobals as TimestampedKeyValueStore<K, V>[]); // likewise
+    return this.getKeyValueStore(name, applicationId);
+  }
+
+  #only(applicationId: string | undefined): readonly DrivenApplication[] {
+    return this.#applications.filter((application) => applicationId === undefined || application.id === applicationId);
   }
 
   #application(id: string): DrivenApplication {
@@ -213,4 +222,14 @@ export class TopologyTestDriver implements Disposable {
   [Symbol.dispose](): void {
     for (const application of this.#applications) application.close();
   }
+}
+
+export type RowsOf<K, V> = Pick<KeyValueStore<K, V>, 'get' | 'all'>;
+
+function rowsOf<K, V>(name: string, stores: readonly KeyValueStore<K, V>[]): RowsOf<K, V> {
+  if (stores.length === 0) throw new Error(`no task and no global table has a store ${name}`);
+  return {
+    get: (key) => stores.map((store) => store.get(key)).find((value) => value !== null) ?? null,
+    all: () => stores.flatMap((store) => [...store.all()]),
+  };
 }
