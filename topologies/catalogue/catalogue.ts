@@ -1,3 +1,5 @@
+import { bookIdOf } from '@bookstream/schemas/ids';
+import { shopCurrency } from '@bookstream/schemas/money';
 import type { BookState, BooksCommand, BooksEvent } from '@bookstream/schemas/types/books';
 import type { CommandError } from '@bookstream/schemas/types/outcomes';
 import { refusal } from '../shared/inbox.ts';
@@ -7,6 +9,15 @@ export type BookFact = Bare<BooksEvent>;
 
 /** What a command makes of a book; or why it is refused and the book stays as it is. */
 export function decide(command: BooksCommand, book: BookState | null): BookFact | CommandError {
+  if ('price' in command && (command.price.currency !== shopCurrency || command.price.amountMinor < 0n)) {
+    const message = `a price is in ${shopCurrency}, not below zero; nothing was changed`;
+    return refusal('INVALID_AMOUNT', message, ['price']);
+  }
+  if ('details' in command && bookIdOf(command.details.isbn13) !== command.bookId) {
+    // The id is made of the ISBN: another ISBN is another book, and one book under two ids would be sold twice.
+    const message = 'this ISBN belongs to another book; nothing was changed. Add that book instead';
+    return refusal('INVALID_INPUT', message, ['details', 'isbn13']);
+  }
   if (command.type === 'CreateBook') {
     if (book !== null)
       return refusal('BOOK_EXISTS', `"${book.details.title}" has this ISBN already; nothing was added`, ['isbn13']);

@@ -1,4 +1,4 @@
-import { add, compare, multiply, zero } from '@bookstream/schemas/money';
+import { add, compare, multiply, shopCurrency, zero } from '@bookstream/schemas/money';
 import type { BookState } from '@bookstream/schemas/types/books';
 import type {
   LineAnswer,
@@ -7,14 +7,64 @@ import type {
   OrdersEvent,
   PaymentAnswer,
   PlaceOrder,
+  PlaceOrderLine,
   RejectReason,
   TimeoutDue,
 } from '@bookstream/schemas/types/orders';
+import type { CommandError } from '@bookstream/schemas/types/outcomes';
 import type { PaymentsEvent } from '@bookstream/schemas/types/payments';
 import type { ReservationsEvent } from '@bookstream/schemas/types/reservations';
+import { refusal } from '../shared/inbox.ts';
 import type { Bare, LineState, Order, OrderFact } from './order.ts';
 
 export type OrderInput = OrdersCommand | ReservationsEvent | PaymentsEvent;
+
+/** What people ask of an order: each has an outcome. */
+export type PersonsOrderCommand = Exclude<OrdersCommand, { type: 'TimeoutDue' }>;
+
+/**
+ * The order that a command asks for, or why none comes of it. The gateway has checked all this: here it is for what passes by it, because a
+ * decision that throws would stop every order of the partition.
+ */
+export function placingOf(
+  command: PersonsOrderCommand,
+  order: Order | null,
+): { readonly command: PlaceOrder } | { readonly errors: readonly [CommandError, ...CommandError[]] } {
+  if (command.type !== 'PlaceOrder') {
+    return { errors: [refusal('NOT_SUPPORTED_YET', `${command.type} cannot be done yet; the order is unchanged`)] };
+  }
+  if (order !== null) {
+    // The inbox answers a repeat as long as it remembers; this is one from before, or a stranger's id.
+    return { errors: [refusal('REFUSED', 'this order was placed before; look at it. Nothing was ordered again')] };
+  }
+  if (command.policy !== 'ALL_OR_NOTHING') {
+    const message = `${command.policy} cannot be ordered yet; nothing was ordered`;
+    return { errors: [refusal('NOT_SUPPORTED_YET', message, ['policy'])] };
+  }
+  if (command.lines.length === 0) {
+    return { errors: [refusal('INVALID_INPUT', 'an order has at least one line; nothing was ordered', ['lines'])] };
+  }
+  const [first, ...more] = command.lines.flatMap((line, index) => wrongWithLine(command, line, index));
+  return first === undefined ? { command } : { errors: [first, ...more] };
+}
+
+function wrongWithLine(
+  { lines }: PlaceOrder,
+  { lineId, quantity, expectedUnitPrice }: PlaceOrderLine,
+  index: number,
+): readonly CommandError[] {
+  const refused = (code: string, message: string, field: string): CommandError =>
+    refusal(code, `${message}; nothing was ordered`, ['lines', String(index), field]);
+  const errors: CommandError[] = [];
+  if (quantity < 1) errors.push(refused('INVALID_QUANTITY', 'order at least one copy', 'quantity'));
+  if (expectedUnitPrice.currency !== shopCurrency || expectedUnitPrice.amountMinor < 0n) {
+    errors.push(refused('INVALID_AMOUNT', `prices are in ${shopCurrency}, not below zero`, 'expectedUnitPrice'));
+  }
+  if (lines.findIndex((line) => line.lineId === lineId) < index) {
+    errors.push(refused('INVALID_INPUT', 'two lines have one id', 'lineId'));
+  }
+  return errors;
+}
 
 /** What PlaceOrder needs beside itself: the catalogue as it is now, and names for what it will start. */
 export interface Placing {

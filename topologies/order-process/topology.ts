@@ -1,8 +1,7 @@
 import { uuidv5 } from '@bookstream/schemas/ids';
 import { topics } from '@bookstream/schemas/topics';
 import type { BookState } from '@bookstream/schemas/types/books';
-import type { OrdersCommand, OrdersEvent, PlaceOrder } from '@bookstream/schemas/types/orders';
-import type { CommandError } from '@bookstream/schemas/types/outcomes';
+import type { OrdersEvent, PlaceOrder } from '@bookstream/schemas/types/orders';
 import {
   type KeyValueStore,
   type Processor,
@@ -13,11 +12,11 @@ import {
   type StreamRecord,
   type StreamsBuilder,
 } from '@bookstream/streams';
-import { accepted, Inbox, inboxStore, type PersonsCommand, refusal, rejected } from '../shared/inbox.ts';
+import { accepted, Inbox, inboxStore, rejected } from '../shared/inbox.ts';
 import { Consequences } from '../shared/meta.ts';
 import { type Routed, route } from '../shared/routed.ts';
 import { stateSerde } from '../shared/state-serde.ts';
-import { decide, type OrderInput, place } from './decide.ts';
+import { decide, type OrderInput, type PersonsOrderCommand, place, placingOf } from './decide.ts';
 import { asEvent, evolve, type Order, type OrderFact } from './order.ts';
 import { type Demand, react } from './react.ts';
 
@@ -71,13 +70,14 @@ class OrderProcessor implements Processor<string, OrderInput, string, Routed> {
       this.#forward({ to: 'commandOutcomes', key: command.meta.commandId, value: repeated });
       return;
     }
-    const errors = wrongWith(command);
-    if (errors.length > 0 || command.type !== 'PlaceOrder' || order !== null) {
-      const outcome = rejected(command, errors, consequences);
+    const placing = placingOf(command, order);
+    if ('errors' in placing) {
+      const outcome = rejected(command, placing.errors, consequences);
       this.#forward({ to: 'commandOutcomes', key: command.meta.commandId, value: this.#inbox.remember(outcome) });
       return;
     }
-    const events = this.#write(command.orderId, command.userId, null, this.#place(command, consequences), consequences);
+    const { orderId, userId } = placing.command;
+    const events = this.#write(orderId, userId, null, this.#place(placing.command, consequences), consequences);
     const outcome = this.#inbox.remember(accepted(command, events, consequences));
     this.#forward({ to: 'commandOutcomes', key: command.meta.commandId, value: outcome });
   }
@@ -154,31 +154,7 @@ class OrderProcessor implements Processor<string, OrderInput, string, Routed> {
   }
 }
 
-type PersonsOrderCommand = Exclude<OrdersCommand, { type: 'TimeoutDue' }>;
-
-const isPersonsCommand = (input: OrderInput): input is PersonsOrderCommand & PersonsCommand => 'payloadHash' in input;
-
-/** Why no order comes of a command; empty when one does. The gateway has checked all this: it is for what passes by it. */
-function wrongWith(command: PersonsOrderCommand): readonly CommandError[] {
-  if (command.type !== 'PlaceOrder')
-    return [refusal('NOT_SUPPORTED_YET', `${command.type} cannot be done yet; the order is unchanged`)];
-  if (command.policy !== 'ALL_OR_NOTHING') {
-    return [refusal('NOT_SUPPORTED_YET', `${command.policy} cannot be ordered yet; nothing was ordered`, ['policy'])];
-  }
-  if (command.lines.length === 0)
-    return [refusal('INVALID_INPUT', 'an order has at least one line; nothing was ordered', ['lines'])];
-  return command.lines.flatMap((line, index) =>
-    line.quantity >= 1
-      ? []
-      : [
-          refusal('INVALID_QUANTITY', 'order at least one copy; nothing was ordered', [
-            'lines',
-            String(index),
-            'quantity',
-          ]),
-        ],
-  );
-}
+const isPersonsCommand = (input: OrderInput): input is PersonsOrderCommand => 'payloadHash' in input;
 
 function routedDemand(demand: Demand, orderId: string, userId: string, consequences: Consequences): Routed {
   const meta = consequences.command();

@@ -42,13 +42,21 @@ export class Inbox {
     context.schedule(day, 'stream-time', (now) => this.#forget(now - rememberedForMs));
   }
 
-  /** The answer to a command that was seen before; null when it is new. */
+  /**
+   * The answer to a command that was seen before; null when it is new. Another payload under the same key has an outcome of its own, which is
+   * remembered too: each (commandId, payloadHash) has one outcome that is no replay.
+   */
   repeated(command: PersonsCommand, consequences: Consequences): CommandOutcome | null {
     const first = this.#outcomes.get(command.meta.commandId);
     if (first === null) return null;
     if (first.payloadHash === command.payloadHash) return { ...first, replayed: true };
-    const message = 'this key was used for another request; make a new key for a new request';
-    return rejected(command, [refusal('IDEMPOTENCY_KEY_REUSED', message, ['idempotencyKey'])], consequences);
+    const key = `${command.meta.commandId}/${command.payloadHash}`;
+    const refused = this.#outcomes.get(key);
+    if (refused !== null) return { ...refused, replayed: true };
+    const message = 'this key was used for another request; nothing was done. Make a new key for a new request';
+    const outcome = rejected(command, [refusal('IDEMPOTENCY_KEY_REUSED', message, ['idempotencyKey'])], consequences);
+    this.#outcomes.put(key, outcome);
+    return outcome;
   }
 
   remember<O extends CommandOutcome>(outcome: O): O {
@@ -57,8 +65,8 @@ export class Inbox {
   }
 
   #forget(before: number): void {
-    for (const [commandId, outcome] of this.#outcomes.all()) {
-      if (outcome.meta.occurredAt < before) this.#outcomes.delete(commandId);
+    for (const [key, outcome] of this.#outcomes.all()) {
+      if (outcome.meta.occurredAt < before) this.#outcomes.delete(key);
     }
   }
 }
@@ -69,7 +77,7 @@ export const accepted = (
   consequences: Consequences,
 ): CommandOutcome => ({
   type: 'CommandAccepted',
-  meta: consequences.event(),
+  meta: consequences.event(`outcome/${command.payloadHash}`),
   commandId: command.meta.commandId,
   payloadHash: command.payloadHash,
   eventIds: events.map((event) => event.meta.eventId),
@@ -83,7 +91,7 @@ export const rejected = (
   consequences: Consequences,
 ): CommandOutcome => ({
   type: 'CommandRejected',
-  meta: consequences.event(),
+  meta: consequences.event(`outcome/${command.payloadHash}`),
   commandId: command.meta.commandId,
   payloadHash: command.payloadHash,
   errors,

@@ -10,7 +10,7 @@ export class Consequences {
   readonly #applicationId: string;
   readonly #nodeName: string;
   readonly #occurredAt: number;
-  #index = 0;
+  readonly #made = new Map<string, number>();
 
   constructor(cause: Meta, applicationId: string, nodeName: string, occurredAt: number) {
     this.#cause = cause;
@@ -23,22 +23,27 @@ export class Consequences {
     return this.#occurredAt;
   }
 
-  event(): Meta {
-    const eventId = this.#nextId();
+  /**
+   * @param output names a kind of output beside the main one and counts for itself: the answer to a repeat, which comes without the event
+   * that the first answer stood behind, must not take that event's id
+   */
+  event(output = ''): Meta {
+    const eventId = this.#nextId(output);
     const { commandId, correlationId, actor, eventId: causationId } = this.#cause;
     return { eventId, commandId, correlationId, causationId, actor, occurredAt: this.#occurredAt };
   }
 
   /** Of a command, eventId and commandId are the same. */
   command(): Meta {
-    const eventId = this.#nextId();
+    const eventId = this.#nextId('');
     const { correlationId, actor, eventId: causationId } = this.#cause;
     return { eventId, commandId: eventId, correlationId, causationId, actor, occurredAt: this.#occurredAt };
   }
 
-  #nextId(): EventId {
-    const id = eventIdOf(this.#cause.eventId, this.#applicationId, this.#nodeName, this.#index);
-    this.#index += 1;
-    return id;
+  #nextId(output: string): EventId {
+    const index = this.#made.get(output) ?? 0;
+    this.#made.set(output, index + 1);
+    const node = output === '' ? this.#nodeName : `${this.#nodeName}/${output}`;
+    return eventIdOf(this.#cause.eventId, this.#applicationId, node, index);
   }
 }

@@ -1,4 +1,4 @@
-import { commandIdOf, lineIdOf, orderIdOf, uuidv5 } from '@bookstream/schemas/ids';
+import { bookIdOf, commandIdOf, lineIdOf, orderIdOf, uuidv5 } from '@bookstream/schemas/ids';
 import { eur } from '@bookstream/schemas/money';
 import { payloadHashOf } from '@bookstream/schemas/payload-hash';
 import { topics } from '@bookstream/schemas/topics';
@@ -78,9 +78,8 @@ export function simulate(seed: number, rules: Rules = realRules, orderCount = 25
     wallets: driver.inputTopic(topics.walletsCommands),
     books: driver.inputTopic(topics.booksCommands),
   };
-  const books = Array.from({ length: 4 }, (_, index) =>
-    uuidv5('00000000-0000-4000-8000-000000000000', 'book', seed, index),
-  );
+  const isbns = Array.from({ length: 4 }, (_, index) => `978000000000${index}`);
+  const books = isbns.map(bookIdOf);
   const people = Array.from({ length: 3 }, (_, index) =>
     uuidv5('00000000-0000-4000-8000-000000000000', 'person', seed, index),
   );
@@ -154,10 +153,11 @@ export function simulate(seed: number, rules: Rules = realRules, orderCount = 25
     ledger.read();
   };
 
-  for (const [index, bookId] of books.entries()) {
+  for (const isbn13 of isbns) {
+    const bookId = bookIdOf(isbn13);
     const details = {
-      isbn13: String(index),
-      title: `Book ${index}`,
+      isbn13,
+      title: `Book ${isbn13}`,
       authors: [],
       description: '',
       publisher: null,

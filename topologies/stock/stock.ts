@@ -68,7 +68,7 @@ function move(
 
 /**
  * Answers one step of a line.
- * @throws Error – a step without the one before it: order-process would have to be wrong, so the record is a dead letter and nothing moves
+ * @throws Error – a step without the one before it: order-process would have to be wrong, so no copy moves and the record fails
  */
 export function decideLine(command: LineCommand, { level }: Book, attempt: Attempt | null): LineDecision {
   switch (command.type) {

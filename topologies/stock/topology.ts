@@ -61,7 +61,7 @@ class StockProcessor implements Processor<string, StockCommand, string, Routed> 
     this.#attempts.put(key, decision.attempt);
     const answer = {
       ...decision.answer,
-      meta: consequences.event(),
+      meta: consequences.event(`answer/${decision.answer.type}`),
       bookId,
       orderId,
       lineId,

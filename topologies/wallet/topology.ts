@@ -63,7 +63,8 @@ class WalletProcessor implements Processor<string, WalletsCommand, string, Route
     const decision = this.#decideHold(command, this.#walletOf(userId), this.#holds.get(key));
     if (decision.movement !== null) this.#write(userId, decision.movement, command.meta, consequences);
     this.#holds.put(key, decision.hold);
-    const answer = { ...decision.answer, meta: consequences.event(), orderId, userId } as PaymentsEvent; // a bare fact with what it lacked
+    const meta = consequences.event(`answer/${decision.answer.type}`);
+    const answer = { ...decision.answer, meta, orderId, userId } as PaymentsEvent; // a bare fact with what it lacked
     this.#forward({ to: 'paymentsEvents', key: orderId, value: answer });
   }
 

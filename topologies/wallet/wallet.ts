@@ -54,7 +54,7 @@ const still = (hold: Hold, holdId: string): HoldDecision => ({ movement: null, h
 
 /**
  * Answers one step of a hold.
- * @throws Error – a capture without a hold, or of more than is held: order-process would have to be wrong, so no money moves
+ * @throws Error – a capture without a hold, or of more than is held: order-process would have to be wrong, so no money moves and the record fails
  */
 export function decideHold(command: HoldCommand, wallet: Wallet, hold: Hold | null): HoldDecision {
   const { holdId, orderId } = command;
