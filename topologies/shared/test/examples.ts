@@ -1,4 +1,4 @@
-import { bookIdOf, commandIdOf, lineIdOf, orderIdOf } from '@bookstream/schemas/ids';
+import { bookIdOf, commandIdOf, lineIdOf, orderIdOf, uuidv5 } from '@bookstream/schemas/ids';
 import { eur } from '@bookstream/schemas/money';
 import { payloadHashOf } from '@bookstream/schemas/payload-hash';
 import type { BookDetails, BookState } from '@bookstream/schemas/types/books';
@@ -17,8 +17,10 @@ export const topologyOf = (build: (builder: StreamsBuilder) => void): Topology =
   return builder.build();
 };
 
-/** Of a command, whose eventId is its commandId. */
-export const meta = (commandId = 'a-command', occurredAt = 1_000): Meta => ({
+/** The id of what a test calls by a name: ids are made of ids, so they must be such. */
+export const idOf = (name: string): string => uuidv5('00000000-0000-4000-8000-000000000000', name);
+
+const metaOf = (commandId: string, occurredAt: number): Meta => ({
   eventId: commandId,
   commandId,
   correlationId: commandId,
@@ -27,9 +29,12 @@ export const meta = (commandId = 'a-command', occurredAt = 1_000): Meta => ({
   occurredAt,
 });
 
+/** As a command has it: the eventId is the commandId. */
+export const meta = (name = 'a command', occurredAt = 1_000): Meta => metaOf(idOf(name), occurredAt);
+
 /** What every command of a person carries. */
 export const asked = (key: string, input: unknown = key): { meta: Meta; payloadHash: string } => ({
-  meta: meta(commandIdOf(ada, 'test', key)),
+  meta: metaOf(commandIdOf(ada, 'test', key), 1_000),
   payloadHash: payloadHashOf(input),
 });
 
