@@ -35,6 +35,8 @@ export interface GatewayContext {
   readonly caller: Caller | null;
   /** The access token as it came, for calls in the caller's name. */
   readonly token: string | null;
+  /** Where the request came from; a proxy's own address when there is one before the gateway. */
+  readonly address: string;
   /** The refresh cookie as it came. */
   readonly refreshToken: string | null;
   readonly setRefreshCookie: (token: string | null, expiresAtMs: number) => void;

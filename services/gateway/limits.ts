@@ -1,18 +1,26 @@
 import {
   type DocumentNode,
+  type FieldNode,
   type FragmentDefinitionNode,
-  type GraphQLError,
+  GraphQLError,
+  type GraphQLField,
   type GraphQLObjectType,
   type GraphQLSchema,
+  getArgumentValues,
   getNamedType,
+  getVariableValues,
   isObjectType,
   type SelectionSetNode,
 } from 'graphql';
 import { refusal } from './errors.ts';
 
+/** Words and signs of a document; refused while it is parsed, before validation, whose time grows with their square. */
+export const maxTokens = 2_000;
 export const maxDepth = 12;
 export const maxAliases = 30;
 export const maxCost = 3_000;
+/** A page whose size the operation does not name. */
+const defaultPage = 20;
 
 interface Sum {
   cost: number;
@@ -21,17 +29,29 @@ interface Sum {
 }
 
 type Variables = Readonly<Record<string, unknown>>;
+type Coerced = Parameters<typeof getArgumentValues>[2];
 
-/** What an operation may cost, judged before it runs, over the variables as they came. The same for HTTP and WebSocket. */
-export function exceeds(
+/**
+ * What speaks against an operation before it runs: variables that do not fit, and what it would cost, over variables and arguments as they
+ * will be with their defaults. The same for HTTP and WebSocket.
+ * @returns nothing when it may run
+ */
+export function refusals(
   schema: GraphQLSchema,
   document: DocumentNode,
   variables: Variables,
   operationName?: string | null,
-): GraphQLError | null {
+): readonly GraphQLError[] {
   const operations = document.definitions.filter((one) => one.kind === 'OperationDefinition');
   const operation = operationName ? operations.find((one) => one.name?.value === operationName) : operations[0];
-  if (operation === undefined) return null; // execution says so
+  if (operation === undefined) return []; // execution says so
+  const { variableValues, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+  if (variableValues === undefined) {
+    return errors.map(
+      ({ message, nodes }) =>
+        new GraphQLError(message, { nodes: nodes ?? null, extensions: { code: 'BAD_USER_INPUT' } }),
+    );
+  }
   const fragments = new Map(
     document.definitions.flatMap((one) => (one.kind === 'FragmentDefinition' ? [[one.name.value, one] as const] : [])),
   );
@@ -41,25 +61,27 @@ export function exceeds(
     subscription: schema.getSubscriptionType(),
   }[operation.operation];
   const sum: Sum = { cost: 0, depth: 0, aliases: 0 };
-  if (root) measure(operation.selectionSet, root, { schema, fragments, variables }, 1, 1, sum, new Set());
-  const over = (what: string, is: number, most: number): GraphQLError =>
+  if (root) measure(operation.selectionSet, root, { schema, fragments, variables: variableValues }, 1, 1, sum);
+  const over = (what: string, is: number, most: number): readonly GraphQLError[] => [
     refusal(
       'TOO_COMPLEX',
       `The operation has ${what} ${is}, at most ${most} is allowed; nothing was run. Ask for less at once.`,
       { [what]: is, most },
-    );
+    ),
+  ];
   if (sum.depth > maxDepth) return over('depth', sum.depth, maxDepth);
   if (sum.aliases > maxAliases) return over('aliases', sum.aliases, maxAliases);
   if (sum.cost > maxCost) return over('cost', sum.cost, maxCost);
-  return null;
+  return [];
 }
 
 interface Where {
   readonly schema: GraphQLSchema;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  readonly variables: Variables;
+  readonly variables: Coerced;
 }
 
+/** Validation has seen to it that fragments do not go round in circles. */
 function measure(
   set: SelectionSetNode,
   type: GraphQLObjectType | null,
@@ -67,55 +89,36 @@ function measure(
   times: number,
   depth: number,
   sum: Sum,
-  path: Set<string>,
 ): void {
   sum.depth = Math.max(sum.depth, depth);
-  if (sum.depth > maxDepth || sum.cost > maxCost) return; // enough is known
   for (const selection of set.selections) {
+    if (sum.depth > maxDepth || sum.cost > maxCost) return; // enough is known, and a fan of fragments ends here
     if (selection.kind === 'FragmentSpread') {
       const fragment = where.fragments.get(selection.name.value);
-      if (fragment === undefined || path.has(fragment.name.value)) continue; // validation says so
-      path.add(fragment.name.value);
-      measure(
-        fragment.selectionSet,
-        typeNamed(where, fragment.typeCondition.name.value) ?? type,
-        where,
-        times,
-        depth,
-        sum,
-        path,
-      );
-      path.delete(fragment.name.value);
+      if (fragment === undefined) continue; // validation has said so
+      sum.cost += 1; // so that a fan of empty-handed fragments ends as well
+      const next = typeNamed(where, fragment.typeCondition.name.value) ?? type;
+      measure(fragment.selectionSet, next, where, times, depth, sum);
       continue;
     }
     if (selection.kind === 'InlineFragment') {
       const condition = selection.typeCondition?.name.value;
-      measure(
-        selection.selectionSet,
-        condition === undefined ? type : (typeNamed(where, condition) ?? type),
-        where,
-        times,
-        depth,
-        sum,
-        path,
-      );
+      const next = condition === undefined ? type : (typeNamed(where, condition) ?? type);
+      measure(selection.selectionSet, next, where, times, depth, sum);
       continue;
     }
     if (selection.alias !== undefined) sum.aliases += 1;
+    // What the schema says of itself has its own limit of depth in validation, and costs no question to a database.
+    if (selection.name.value === '__schema' || selection.name.value === '__type') {
+      sum.cost += 100;
+      continue;
+    }
     const field = type?.getFields()[selection.name.value];
     sum.cost += times * weightOf(field?.astNode);
     if (selection.selectionSet === undefined) continue;
-    const size = pageSize(selection.arguments ?? [], where.variables);
     const next = field === undefined ? null : getNamedType(field.type);
-    measure(
-      selection.selectionSet,
-      next !== null && isObjectType(next) ? next : null,
-      where,
-      times * size,
-      depth + 1,
-      sum,
-      path,
-    );
+    const size = field === undefined ? 1 : pageSize(field, selection, where.variables);
+    measure(selection.selectionSet, isObjectType(next) ? next : null, where, times * size, depth + 1, sum);
   }
 }
 
@@ -133,26 +136,23 @@ type Directed = {
     | undefined;
 };
 
-/** Objects cost 1 and leaves nothing, unless `@cost` says otherwise. */
+/** 1, unless `@cost` says otherwise. */
 function weightOf(node: Directed | null | undefined): number {
   const value = node?.directives?.find((one) => one.name.value === 'cost')?.arguments?.[0]?.value;
   if (typeof value === 'object' && value !== null && 'value' in value) return Number(value.value);
   return 1;
 }
 
-type Argument = { readonly name: { readonly value: string }; readonly value: { readonly kind: string } };
-
-/** How many items a page has at most: `first` or `last`, by value or by variable. */
-function pageSize(given: readonly Argument[], variables: Variables): number {
-  for (const { name, value } of given) {
-    if (name.value !== 'first' && name.value !== 'last') continue;
-    if (value.kind === 'IntValue' && 'value' in value) return Math.max(1, Number(value.value));
-    if (value.kind === 'Variable' && 'name' in value) {
-      const variable = variables[(value as { name: { value: string } }).name.value]; // a variable has a name
-      if (typeof variable === 'number') return Math.max(1, variable);
-    }
+/** How many items a field gives at most: a page's `first` or `last`, with the defaults of variable and argument. */
+function pageSize(field: GraphQLField<unknown, unknown>, node: FieldNode, variables: Coerced): number {
+  if (!field.args.some(({ name }) => name === 'first')) return 1;
+  try {
+    const { first, last } = getArgumentValues(field, node, variables);
+    const asked = first ?? last;
+    return typeof asked === 'number' ? Math.max(1, asked) : defaultPage;
+  } catch {
+    return 1; // execution says what is wrong with the argument and runs nothing of the field
   }
-  return 1;
 }
 
 interface Bucket {

@@ -1,0 +1,201 @@
+import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import { getIntrospectionQuery } from 'graphql';
+import { createClient } from 'graphql-ws';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { createLogger } from '../platform/logger.ts';
+import type { AccessClaims } from '../users/tokens.ts';
+import type { Services } from './context.ts';
+import { createGateway } from './server.ts';
+
+/** Whatever is asked of it fails, and it remembers what was asked: here nothing behind the door may be touched. */
+const touched: string[] = [];
+const closedDoor = (name: string) =>
+  new Proxy({} as never, {
+    get: (_target, property) => {
+      touched.push(`${name}.${String(property)}`);
+      throw new Error(`${name} was touched: secret of the house`);
+    },
+  });
+
+const logged: string[] = [];
+const minute = 60_000;
+const claims: Record<string, AccessClaims> = {
+  ada: { userId: 'ada', role: 'SHOPPER', familyId: 'f', expiresAtMs: Date.now() + 10 * minute },
+  admin: { userId: 'admin', role: 'ADMIN', familyId: 'f', expiresAtMs: Date.now() + 10 * minute },
+};
+
+const services: Services = {
+  postgres: closedDoor('postgres'),
+  mongo: closedDoor('mongo'),
+  kafka: closedDoor('kafka'),
+  hub: closedDoor('hub'),
+  commands: closedDoor('commands'),
+  discovery: closedDoor('discovery'),
+  users: {
+    verify: async (token: string) =>
+      token === 'brief' ? { ...claims.ada, expiresAtMs: Date.now() + 300 } : (claims[token] ?? null),
+  } as unknown as Services['users'], // the only question these tests lead to
+  logger: createLogger({ service: 'gateway', instance: 'test', write: (line) => logged.push(line) }),
+};
+
+const gateway = createGateway(services);
+let origin: string;
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => gateway.server.listen(0, '127.0.0.1', resolve));
+  origin = `http://127.0.0.1:${(gateway.server.address() as AddressInfo).port}`; // a TCP server's address
+});
+afterAll(() => gateway.close());
+
+async function ask(query: string, variables: Record<string, unknown> = {}, token?: string) {
+  const response = await fetch(`${origin}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify({ query, variables }),
+  });
+  return { response, ...((await response.json()) as Answer) }; // every answer of the API has this form
+}
+
+interface Answer {
+  readonly data?: Record<string, unknown> | null;
+  readonly errors?: readonly {
+    readonly message: string;
+    readonly extensions?: { readonly code?: string; readonly correlationId?: string };
+  }[];
+}
+
+const codes = ({ errors = [] }: Answer) => errors.map((error) => error.extensions?.code);
+
+const order = (quantity: unknown) => ({
+  input: {
+    idempotencyKey: 'a key of mine',
+    lines: [{ bookId: '00000000-0000-4000-8000-000000000000', quantity, expectedUnitPrice: { minor: '100' } }],
+  },
+});
+const orderPlace = 'mutation ($input: OrderPlaceInput!) { orderPlace(input: $input) { order { id } } }';
+
+test('without a login, or without the role, nothing behind the door is touched', async () => {
+  const before = touched.length;
+  expect(codes(await ask(orderPlace, order(1)))).toEqual(['UNAUTHENTICATED']);
+  expect(codes(await ask(orderPlace, order(1), 'a token that is none'))).toEqual(['UNAUTHENTICATED']);
+  expect(codes(await ask('{ admin { services { name } } }', {}, 'ada'))).toEqual(['FORBIDDEN']);
+  const restock =
+    'mutation { adminStockRestock(input: { idempotencyKey: "12345678", bookId: "x", quantity: 1 }) { pending } }';
+  expect(codes(await ask(restock, {}, 'ada'))).toEqual(['FORBIDDEN']);
+  expect(touched.slice(before)).toEqual([]);
+});
+
+test.each([2 ** 31, 1.5, '1', null, 1e300])('a quantity of %j is no Int', async (quantity) => {
+  const before = touched.length;
+  expect(codes(await ask(orderPlace, order(quantity), 'ada'))).toEqual(['BAD_USER_INPUT']);
+  expect(touched.slice(before)).toEqual([]);
+});
+
+test('a fault of the house is masked, with a trace under which the log tells it', async () => {
+  const answer = await ask('{ books(first: 1) { edges { node { id } } } }');
+  expect(codes(answer)).toEqual(['INTERNAL']);
+  expect(JSON.stringify(answer)).not.toContain('secret of the house');
+  const trace = answer.errors?.[0]?.extensions?.correlationId ?? 'none';
+  expect(answer.response.headers.get('x-correlation-id')).toBe(trace);
+  expect(logged.find((line) => line.includes(trace) && line.includes('secret of the house'))).toBeDefined();
+});
+
+test('too much at once is refused before it runs, over HTTP and sockets alike', async () => {
+  const before = touched.length;
+  const query = 'query ($n: Int = 100000) { books(first: $n) { edges { node { id } } } }';
+  expect(codes(await ask(query))).toEqual(['TOO_COMPLEX']);
+  const refused = await firstOf(query);
+  expect(JSON.stringify(refused)).toContain('TOO_COMPLEX');
+  const words = await ask(`{ ${'a: viewer { id } '.repeat(1_000)} }`);
+  expect(words.errors).toHaveLength(1);
+  expect(touched.slice(before)).toEqual([]);
+});
+
+test('JSON of a known and bearable length only, and no mutation by GET', async () => {
+  const post = (headers: Record<string, string>, body: string) =>
+    fetch(`${origin}/graphql`, { method: 'POST', headers, body }).then(({ status }) => status);
+  expect(await post({ 'content-type': 'text/plain' }, '{"query":"{__typename}"}')).toBe(415);
+  expect(await post({ 'content-type': 'application/x-www-form-urlencoded' }, 'query={__typename}')).toBe(415);
+  expect(await post({ 'content-type': 'application/json' }, ' '.repeat(300_000))).toBe(413);
+  const get = await fetch(
+    `${origin}/graphql?query=${encodeURIComponent('mutation { logout { userErrors { code } } }')}`,
+  );
+  expect(get.status).toBe(405);
+  const chunked = await raw(
+    'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n',
+  );
+  expect(chunked).toContain('411');
+});
+
+test.each(['/%', '//', '/%00', '/..%2f..%2fpackage.json', '/covers/%.svg', '/a?%'])(
+  'the address %s harms nobody',
+  async (path) => {
+    const answer = await raw(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 (200|400|404|503) /);
+    expect(answer).not.toContain('workspaces');
+    expect(codes(await ask('{ viewer { id } }'))).toEqual([]);
+  },
+);
+
+test('the query editor needs nothing from elsewhere and may ask for the schema', async () => {
+  const editor = await fetch(`${origin}/graphql`, { headers: { accept: 'text/html' } });
+  const html = await editor.text();
+  expect(html).toMatch(/graphiql/i);
+  expect(html).not.toMatch(/(src|href)="?https?:\/\//);
+  expect((await ask(getIntrospectionQuery())).data?.__schema).toBeDefined();
+});
+
+test('no page of another site opens a socket', async () => {
+  const open = (from: string) =>
+    new Promise<string>((resolve) => {
+      const socket = new WebSocket(`${origin.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', { origin: from });
+      socket.once('open', () => resolve('open')).once('error', (error) => resolve(error.message));
+      socket.once('open', () => socket.close());
+    });
+  expect(await open(origin)).toBe('open');
+  expect(await open('https://elsewhere.example')).toContain('401');
+});
+
+test('a socket ends with its token, so that the client comes back with a fresh one', async () => {
+  const closed = Promise.withResolvers<{ code: number }>();
+  const client = createClient({
+    url: `${origin.replace('http', 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    lazy: false,
+    retryAttempts: 0,
+    connectionParams: { authorization: 'Bearer brief' },
+    onNonLazyError: () => {},
+    on: { closed: (event) => closed.resolve(event as { code: number }) },
+  });
+  expect((await closed.promise).code).toBe(4403);
+  await client.dispose();
+});
+
+/** The first answer over a socket, or what was thrown instead. */
+async function firstOf(query: string): Promise<unknown> {
+  const client = createClient({
+    url: `${origin.replace('http', 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+  });
+  try {
+    return (await client.iterate({ query }).next()).value;
+  } catch (refusal) {
+    return refusal;
+  } finally {
+    await client.dispose();
+  }
+}
+
+/** What a server says to bytes that no client of ours would send. */
+function raw(bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(origin);
+    const socket = connect(Number(port), hostname, () => socket.write(bytes));
+    let answer = '';
+    socket.on('data', (chunk) => (answer += String(chunk)));
+    socket.once('close', () => resolve(answer)).once('error', reject);
+  });
+}
