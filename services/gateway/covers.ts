@@ -2,7 +2,6 @@ import type { ServerResponse } from 'node:http';
 import { bookById } from '@bookstream/projections/catalogue/queries';
 import type { Pool } from 'pg';
 import { coverSvg } from '../seed/cover.ts';
-import { securityHeaders } from './page.ts';
 import { isId } from './resolvers/query.ts';
 
 /** A cover drawn from what is known of the book; the address carries the book's version, so it may be kept for ever. */
@@ -10,9 +9,7 @@ export async function serveCover(postgres: Pool, response: ServerResponse, path:
   const id = /^\/covers\/([^/]+)\.svg$/.exec(path)?.[1] ?? '';
   const book = isId(id) ? await bookById(postgres, id) : null;
   if (book === null) {
-    response
-      .writeHead(404, { 'content-type': 'text/plain; charset=utf-8', ...securityHeaders })
-      .end('There is no such cover.\n');
+    response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('There is no such cover.\n');
     return;
   }
   const { title, authors, isbn13 } = book;
@@ -20,7 +17,6 @@ export async function serveCover(postgres: Pool, response: ServerResponse, path:
     'content-type': 'image/svg+xml',
     'cache-control': 'public, max-age=31536000, immutable',
     'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
-    ...securityHeaders,
   });
   response.end(coverSvg({ title, authors, isbn13 }));
 }

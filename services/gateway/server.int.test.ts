@@ -1,5 +1,8 @@
-import type { AddressInfo } from 'node:net';
-import { connect } from 'node:net';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { getIntrospectionQuery } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -40,14 +43,27 @@ const services: Services = {
   logger: createLogger({ service: 'gateway', instance: 'test', write: (line) => logged.push(line) }),
 };
 
-const gateway = createGateway(services);
+const pageFolder = mkdtempSync(join(tmpdir(), 'bookstream-page-'));
+const script = 'start();';
+mkdirSync(join(pageFolder, '_app/immutable'), { recursive: true });
+writeFileSync(
+  join(pageFolder, 'index.html'),
+  `<html><script src="/theme.js"></script><script>${script}</script></html>`,
+);
+writeFileSync(join(pageFolder, 'theme.js'), 'dark();');
+writeFileSync(join(pageFolder, '_app/immutable/app.4711.js'), 'shop();');
+
+const gateway = createGateway(services, pageFolder);
 let origin: string;
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => gateway.server.listen(0, '127.0.0.1', resolve));
   origin = `http://127.0.0.1:${(gateway.server.address() as AddressInfo).port}`; // a TCP server's address
 });
-afterAll(() => gateway.close());
+afterAll(async () => {
+  await gateway.close();
+  rmSync(pageFolder, { recursive: true });
+});
 
 async function ask(query: string, variables: Record<string, unknown> = {}, token?: string) {
   const response = await fetch(`${origin}/graphql`, {
@@ -145,6 +161,25 @@ test('the query editor needs nothing from elsewhere and may ask for the schema',
   expect(html).toMatch(/graphiql/i);
   expect(html).not.toMatch(/(src|href)="?https?:\/\//);
   expect((await ask(getIntrospectionQuery())).data?.__schema).toBeDefined();
+});
+
+test('every address of the page gets the page, which may run its own scripts only', async () => {
+  for (const path of ['/', '/orders/4711', '/admin/logs']) {
+    const page = await fetch(`${origin}${path}`);
+    expect([page.status, page.headers.get('cache-control')]).toEqual([200, 'no-cache']);
+    const hash = createHash('sha256').update(script).digest('base64');
+    const policy = page.headers.get('content-security-policy');
+    expect(policy).toContain(`script-src 'self' 'sha256-${hash}';`);
+    expect(policy).toContain("frame-ancestors 'none'");
+  }
+  const hashed = await fetch(`${origin}/_app/immutable/app.4711.js`);
+  expect([await hashed.text(), hashed.headers.get('cache-control')]).toEqual([
+    'shop();',
+    'public, max-age=31536000, immutable',
+  ]);
+  expect((await fetch(`${origin}/theme.js`)).headers.get('cache-control')).toBe('no-cache');
+  expect((await fetch(`${origin}/_app/immutable/gone.js`)).status).toBe(404);
+  expect((await fetch(`${origin}/orders`, { method: 'POST' })).status).toBe(405);
 });
 
 test('no page of another site opens a socket', async () => {

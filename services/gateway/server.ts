@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { GraphQLError, parse } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { GatewayContext, Services } from './context.ts';
 import { serveCover } from './covers.ts';
 import { maxTokens, refusals } from './limits.ts';
-import { securityHeaders, servePage } from './page.ts';
+import { Page, securityHeaders } from './page.ts';
 import { bearer, contextOf, masked, refreshCookie } from './requests.ts';
 import { schema } from './schema.ts';
 import { acceptSockets } from './sockets.ts';
@@ -17,8 +18,14 @@ interface ServerContext {
   readonly res: ServerResponse;
 }
 
+const builtPage = join(import.meta.dirname, '..', '..', 'web', 'build');
+
 /** Page, covers and API behind one origin; GraphQL over HTTP, server-sent events and WebSocket. */
-export function createGateway(services: Services): { readonly server: Server; readonly close: () => Promise<void> } {
+export function createGateway(
+  services: Services,
+  pageFolder = builtPage,
+): { readonly server: Server; readonly close: () => Promise<void> } {
+  const page = new Page(pageFolder);
   const yoga = createYoga<ServerContext, GatewayContext>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -69,14 +76,17 @@ export function createGateway(services: Services): { readonly server: Server; re
       const wrong = wrongWith(request);
       if (wrong !== null) refuse(response, ...wrong);
       else void yoga(request, response, { req: request, res: response }); // it answers its own errors
-    } else if (path.startsWith('/covers/')) {
-      serveCover(services.postgres, response, path).catch((error: unknown) => {
+    } else {
+      const served = path.startsWith('/covers/')
+        ? serveCover(services.postgres, response, path)
+        : page.serve(request, response, path);
+      served.catch((error: unknown) => {
         const fault = error instanceof Error ? error : new Error(String(error));
-        services.logger.error('cover-failed', fault.message, { error: fault });
+        services.logger.error('page-failed', fault.message, { error: fault, path });
         if (!response.headersSent) response.writeHead(503);
         response.end();
       });
-    } else servePage(request, response, path);
+    }
   });
   const closeSockets = acceptSockets(server, services);
   return {
