@@ -1,8 +1,4 @@
-import { bookIdOf, commandIdOf, lineIdOf, orderIdOf, uuidv5 } from '@bookstream/schemas/ids';
-import { eur } from '@bookstream/schemas/money';
-import { payloadHashOf } from '@bookstream/schemas/payload-hash';
 import { topics } from '@bookstream/schemas/topics';
-import type { Meta } from '@bookstream/schemas/types/common';
 import { StreamsBuilder, type Topology, TopologyTestDriver } from '@bookstream/streams';
 import * as catalogue from '../catalogue/topology.ts';
 import * as notifications from '../notifications/topology.ts';
@@ -13,7 +9,9 @@ import { decideLine } from '../stock/stock.ts';
 import * as stock from '../stock/topology.ts';
 import * as wallet from '../wallet/topology.ts';
 import { decideHold } from '../wallet/wallet.ts';
-import { Ledger } from './ledger.ts';
+import { type Chance, chanceOf } from './chance.ts';
+import { endsOf, Ledger } from './ledger.ts';
+import { peopleOf } from './people.ts';
 
 /** The rules that a planted fault replaces. */
 export interface Rules {
@@ -24,15 +22,11 @@ export interface Rules {
 
 export const realRules: Rules = { decideLine, decideHold, react };
 
-/** A number in [0, 1) from a seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+export interface Verdict {
+  /** What is wrong; empty when all laws held. */
+  readonly wrong: readonly string[];
+  /** How many orders ended in which way: CONFIRMED or why they were rejected. */
+  readonly ends: ReadonlyMap<string, number>;
 }
 
 const topologyOf = (build: (builder: StreamsBuilder) => void): Topology => {
@@ -41,7 +35,9 @@ const topologyOf = (build: (builder: StreamsBuilder) => void): Topology => {
   return builder.build();
 };
 
-const inputs = [
+/** Topics whose records may come again. Not the ledgers: their readers count on each event once, and so does ours. */
+const repeatable = [
+  topics.booksCommands,
   topics.ordersCommands,
   topics.stockCommands,
   topics.walletsCommands,
@@ -50,17 +46,74 @@ const inputs = [
   topics.ordersEvents,
 ];
 const minute = 60_000;
+const startMs = 1_764_000_000_000;
+const orderCount = 25;
 
 /**
- * All topologies of the shop over one broker in memory. A seed chooses who does what and which record is delivered next (the order inside a
- * partition is kept), repeats any command or event, lets time pass, restocks and tops up.
- * @returns what is wrong: during the run, and when everything is at rest
+ * All topologies of the shop over one broker in memory. A seed chooses who does what, which record is delivered next (the order inside a
+ * partition is kept), which command or event comes again, what crashes, what is away for a while, and how time passes.
+ * @throws what a topology throws: with the real rules none may
  */
-export function simulate(seed: number, rules: Rules = realRules, orderCount = 25): readonly string[] {
-  const random = seeded(seed);
-  const upTo = (max: number): number => Math.floor(random() * max);
-  const startMs = 1_764_000_000_000;
-  using driver = new TopologyTestDriver(
+export function simulate(seed: number, rules: Rules = realRules): Verdict {
+  const chance = chanceOf(seed);
+  using driver = driverOf(rules);
+  const people = peopleOf(driver, chance, seed);
+  const ledger = new Ledger(driver, people.asked);
+  const verdict = (wrong: readonly string[]): Verdict => ({ wrong, ends: endsBy(ledger) });
+
+  const deliverAll = (away: string | null = null): void => {
+    while (deliver(driver, chance, away)) ledger.read();
+  };
+
+  people.stockTheShop();
+  deliverAll();
+  for (let index = 0; index < 3; index += 1) {
+    people.restock();
+    people.topUp();
+  }
+  const moves: readonly (readonly [weight: number, move: () => void])[] = [
+    [3, people.placeOrder],
+    [1.5, people.restock],
+    [1.5, people.topUp],
+    [0.3, people.adjust],
+    [0.3, people.reuseKey],
+    [0.5, people.changePrice],
+    [0.4, people.withdrawOrReinstate],
+    [5, () => repeat(driver, chance)],
+    [0.5, () => driver.crash(chance.some([undefined, 'before-commit', 'after-commit']), chance.some(applicationIds))],
+    [0.5, () => driver.advanceWallClock(chance.upTo(6 * minute), { run: false })],
+    [86.4, () => deliver(driver, chance, null)],
+  ];
+  while (people.asked.expected.size < orderCount) {
+    const move = chance.weighted(moves);
+    move();
+    ledger.read();
+    if (ledger.violations.length > 0) return verdict(ledger.violations);
+  }
+  deliverAll();
+
+  // One of those who answer is away for longer than an order may take: its orders are given up, not forgotten.
+  const away = chance.some([stock.applicationId, wallet.applicationId]);
+  for (let index = 0; index < 3; index += 1) people.placeOrder();
+  deliverAll(away);
+  driver.advanceWallClock(6 * minute, { run: false });
+  deliverAll(away);
+  const undecided = [...ledger.orders].filter(([, history]) => endsOf(history).length === 0);
+  const tooLate = undecided.map(([orderId]) => `order ${orderId} has no end, and its deadline has passed`);
+
+  // It comes back: what it still gives is given back.
+  deliverAll();
+  driver.advanceWallClock(6 * minute, { run: false });
+  deliverAll();
+  return verdict([...ledger.atRest(), ...tooLate, ...viewsThatDisagree(driver, ledger)]);
+}
+
+const applicationIds = [catalogue, orderProcess, stock, wallet, orderView, notifications].map(
+  (topology) => topology.applicationId,
+);
+
+const driverOf = (rules: Rules): TopologyTestDriver =>
+  new TopologyTestDriver(
     {
       [catalogue.applicationId]: topologyOf(catalogue.build),
       [orderProcess.applicationId]: topologyOf((builder) => orderProcess.build(builder, rules.react)),
@@ -71,128 +124,30 @@ export function simulate(seed: number, rules: Rules = realRules, orderCount = 25
     },
     { partitions: 2, startWallClockMs: startMs, onFailure: 'fail' },
   );
-  const ledger = new Ledger(driver);
-  const commands = {
-    orders: driver.inputTopic(topics.ordersCommands),
-    stock: driver.inputTopic(topics.stockCommands),
-    wallets: driver.inputTopic(topics.walletsCommands),
-    books: driver.inputTopic(topics.booksCommands),
-  };
-  const isbns = Array.from({ length: 4 }, (_, index) => `978000000000${index}`);
-  const books = isbns.map(bookIdOf);
-  const people = Array.from({ length: 3 }, (_, index) =>
-    uuidv5('00000000-0000-4000-8000-000000000000', 'person', seed, index),
-  );
-  const price = eur(700n);
-  let serial = 0;
 
-  const command = (actor: string): { meta: Meta; payloadHash: string } => {
-    serial += 1;
-    const commandId = commandIdOf(actor, 'simulated', String(serial));
-    const meta = {
-      eventId: commandId,
-      commandId,
-      correlationId: commandId,
-      causationId: commandId,
-      actor,
-      occurredAt: driver.nowMs,
-    };
-    return { meta, payloadHash: payloadHashOf([actor, serial]) };
-  };
-  const some = <T>(from: readonly T[]): T => from[upTo(from.length)] as T; // never empty here
+/** Delivers one record to anyone but the one who is away. @returns false when nothing waits */
+function deliver(driver: TopologyTestDriver, chance: Chance, away: string | null): boolean {
+  const reachable = driver.waiting().filter((step) => step.application !== away);
+  if (reachable.length === 0) return false;
+  driver.step(() => chance.some(reachable));
+  return true;
+}
 
-  const placeOrder = (): void => {
-    const userId = some(people);
-    const base = command(userId);
-    const orderId = orderIdOf(base.meta.commandId);
-    const wanted = [...new Set([some(books), some(books)])];
-    const lines = wanted.map((bookId, index) => ({
-      lineId: lineIdOf(orderId, index),
-      bookId,
-      quantity: 1 + upTo(3),
-      expectedUnitPrice: price,
-    }));
-    commands.orders.send(orderId, {
-      type: 'PlaceOrder',
-      ...base,
-      orderId,
-      userId,
-      lines,
-      policy: 'ALL_OR_NOTHING',
-      traceId: null,
-    });
-  };
-  const restock = (): void => {
-    const bookId = some(books);
-    commands.stock.send(bookId, {
-      type: 'Restock',
-      ...command('admin'),
-      bookId,
-      quantity: 1 + upTo(6),
-      reason: 'restock',
-    });
-  };
-  const topUp = (): void => {
-    const userId = some(people);
-    commands.wallets.send(userId, {
-      type: 'TopUp',
-      ...command(userId),
-      userId,
-      amount: eur(BigInt(500 + upTo(4_000))),
-    });
-  };
-  /** Any record that was ever written comes again, later than it should. */
-  const repeat = (): void => {
-    const records = driver.broker.records(some(inputs).name);
-    if (records.length === 0) return;
-    const { topic, partition, key, value, headers } = some(records);
-    driver.broker.append([{ topic, partition, key, value, headers, timestamp: driver.nowMs }]);
-  };
-  const deliver = (): void => {
-    driver.step((waiting) => some(waiting));
-    ledger.read();
-  };
+/** Any record that was ever written comes again, later than it should. */
+function repeat(driver: TopologyTestDriver, chance: Chance): void {
+  const records = driver.broker.records(chance.some(repeatable).name);
+  if (records.length === 0) return;
+  const { topic, partition, key, value, headers } = chance.some(records);
+  driver.broker.append([{ topic, partition, key, value, headers, timestamp: driver.nowMs }]);
+}
 
-  for (const isbn13 of isbns) {
-    const bookId = bookIdOf(isbn13);
-    const details = {
-      isbn13,
-      title: `Book ${isbn13}`,
-      authors: [],
-      description: '',
-      publisher: null,
-      publishedYear: null,
-      language: 'en',
-      pages: null,
-      subjects: [],
-    };
-    commands.books.send(bookId, { type: 'CreateBook', ...command('admin'), bookId, details, price });
+function endsBy(ledger: Ledger): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const end of [...ledger.orders.values()].flatMap(endsOf)) {
+    const how = end.type === 'OrderConfirmed' ? 'CONFIRMED' : end.reason;
+    counts.set(how, (counts.get(how) ?? 0) + 1);
   }
-  driver.run();
-  for (let index = 0; index < 3; index += 1) {
-    restock();
-    topUp();
-  }
-  let placed = 0;
-  for (let moves = 0; moves < orderCount * 40; moves += 1) {
-    const draw = random();
-    if (draw < 0.03 && placed < orderCount) {
-      placeOrder();
-      placed += 1;
-    } else if (draw < 0.045) restock();
-    else if (draw < 0.06) topUp();
-    else if (draw < 0.1) repeat();
-    else if (draw < 0.103) driver.advanceWallClock(upTo(4 * minute), { run: false });
-    else deliver();
-    if (ledger.violations.length > 0) return ledger.violations;
-  }
-  // No more news: what is under way comes to its end, by an answer or by its deadline.
-  for (let round = 0; round < 3; round += 1) {
-    while (driver.waiting().length > 0) deliver();
-    driver.advanceWallClock(6 * minute, { run: false });
-  }
-  while (driver.waiting().length > 0) deliver();
-  return [...ledger.atRest(), ...viewsThatDisagree(driver, ledger)];
+  return counts;
 }
 
 /** orders.view must say of every order what its events say. */
