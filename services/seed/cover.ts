@@ -104,15 +104,15 @@ export function coverSvg({ title, authors, isbn13 }: Printed): string {
   const draw = families[byte(0) % families.length] ?? cloth;
   const palette = palettes[byte(1) % palettes.length] ?? { paper: '#1f2a44', ink: '#f6efe0', accent: '#d9a441' };
   const { paper, ink, accent } = palette;
-  const { lines, size } = fitted(title, [46, 40, 34, 28, 24], 4, 0.56);
-  const author = fitted(authors.join(', '), [20, 17, 15], 2, 0.6);
+  const { lines, size } = fitted(title, [46, 42, 38, 34, 28, 24], 4, 0.66);
+  const author = fitted(authors.join(', '), [21, 19, 17], 2, 0.58);
   const text = (line: string, y: number, fontSize: number, extra: string) =>
     `<text x="200" y="${round(y)}" font-size="${fontSize}"${extra}>${escaped(line)}</text>`;
   const first = 172 - ((lines.length - 1) * size * 1.16) / 2 + size * 0.34;
   const titleText = lines.map((line, n) => text(line, first + n * size * 1.16, size, ' font-weight="700"')).join('');
-  const lastLine = 550 - (author.lines.length - 1) * 11;
+  const lastLine = 553 - (author.lines.length - 1) * 12;
   const authorText = author.lines
-    .map((line, n) => text(line, lastLine + n * 23, author.size, ' letter-spacing="1"'))
+    .map((line, n) => text(line, lastLine + n * 20, author.size, ' letter-spacing="1"'))
     .join('');
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(`${title}, ${authors.join(', ')}`)}">
 <rect width="${width}" height="${height}" fill="${paper}"/>
@@ -123,7 +123,9 @@ ${draw(palette, (n) => byte(n + 2) / 256)}
 `;
 }
 
-const textWidth = 316;
+const textWidth = 310;
+/** What stands above the ornament must not reach into it. */
+const mostHeight = 170;
 
 /** The largest of `sizes` at which the text fits into so many lines; at the smallest the rest is cut with an ellipsis. */
 function fitted(text: string, sizes: readonly number[], most: number, em: number) {
@@ -131,7 +133,8 @@ function fitted(text: string, sizes: readonly number[], most: number, em: number
   let lines: readonly string[] = [];
   for (size of sizes) {
     lines = wrapped(text, Math.floor(textWidth / (size * em)));
-    if (lines.length <= most && lines.every((line) => line.length * size * em <= textWidth)) return { lines, size };
+    const fits = lines.length <= most && lines.length * size * 1.16 <= mostHeight;
+    if (fits && lines.every((line) => line.length * size * em <= textWidth)) return { lines, size };
   }
   const letters = Math.floor(textWidth / (size * em));
   const kept = lines.slice(0, most).map((line) => (line.length > letters ? `${line.slice(0, letters - 1)}…` : line));

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { Discovery } from '../../discovery/discovery.ts';
 import type { EngineUrls } from '../../engines/engine.ts';
 import { demandUrl } from '../options.ts';
 import { useRunning } from '../running.ts';
@@ -19,7 +20,17 @@ export const register = (program: Command): void => {
         MONGO_URL: demandUrl('MONGO_URL'),
         REDIS_URL: demandUrl('REDIS_URL'),
       };
-      const origin = running?.gatewayUrl ?? 'http://localhost:4000';
-      console.error(await seedThrough(origin, urls, () => {}));
+      const origin = running?.gatewayUrl ?? (await findGateway(urls.REDIS_URL));
+      console.error(await seedThrough(origin, urls, (line) => console.error(line)));
     });
 };
+
+/** Where the gateway says it answers: in containers that is another host. */
+async function findGateway(redisUrl: string): Promise<string> {
+  const discovery = new Discovery({ redisUrl });
+  try {
+    return (await discovery.findService('gateway'))?.url ?? 'http://localhost:4000';
+  } finally {
+    await discovery.close();
+  }
+}
