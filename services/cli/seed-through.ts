@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import { bookIdOf } from '@bookstream/schemas/ids';
+import { connectSchemas } from '@bookstream/schemas/serde';
 import type { EngineUrls } from '../engines/engine.ts';
 import { books, type SeedBook } from '../seed/books.ts';
 import { FrontDoor } from '../seed/front-door.ts';
 import { password, people } from '../seed/people.ts';
 import { openAccounts } from '../users/open.ts';
+import { dataFolder } from './running.ts';
 
 const atOnce = 8;
 
@@ -15,6 +18,8 @@ const atOnce = 8;
  */
 export async function seedThrough(origin: string, urls: EngineUrls, tell: (line: string) => void): Promise<string> {
   tell('accounts');
+  // An account leaves an event in the outbox, and an event has a schema.
+  await connectSchemas({ registryUrl: urls.REGISTRY_URL, cacheDir: join(dataFolder(), 'schemas') });
   await makeAccounts(urls.USERS_POSTGRES_URL);
   const admin = people.find(({ role }) => role === 'ADMIN');
   if (admin === undefined)
