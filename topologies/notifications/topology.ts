@@ -22,10 +22,9 @@ export const applicationId = 'bookstream-notifications';
 
 const nodeName = 'notifications';
 
-/** One row a person: how far their history goes; and one a notification: whether it was read. */
+/** One row a person: how far their history goes; and one a notification: where it stands there. What was read is for its readers to fold. */
 interface Row {
   readonly version: number;
-  readonly read: boolean;
 }
 
 type Bare<E> = E extends unknown ? Omit<E, 'meta' | 'userId' | 'version'> : never;
@@ -55,29 +54,22 @@ class NotificationsProcessor implements Processor<string, OrdersEvent | Notifica
     if (notice === null) return;
     const notificationId = uuidv5(event.meta.eventId, 'notification');
     if (this.#rows.get(`${userId}/${notificationId}`) !== null) return; // the same event came twice
-    this.#write(
-      userId,
-      { type: 'NotificationRaised', notificationId, orderId: event.orderId, ...notice },
-      consequences,
-    );
-    this.#rows.put(`${userId}/${notificationId}`, { version: 0, read: false });
+    const fact = { type: 'NotificationRaised', notificationId, orderId: event.orderId, ...notice } as const;
+    const { version } = this.#write(userId, fact, consequences);
+    this.#rows.put(`${userId}/${notificationId}`, { version });
   }
 
   #mark(userId: string, command: NotificationsCommand, consequences: Consequences): CommandOutcome {
     if (command.type === 'MarkAllRead') {
-      for (const [key, row] of this.#rows.prefixScan(`${userId}/`))
-        if (!row.read) this.#rows.put(key, { ...row, read: true });
       return accepted(command, [this.#write(userId, { type: 'AllRead' }, consequences)], consequences);
     }
     const { notificationId } = command;
-    const row = this.#rows.get(`${userId}/${notificationId}`);
-    if (row === null)
+    if (this.#rows.get(`${userId}/${notificationId}`) === null)
       return rejected(
         command,
         [refusal('NOT_FOUND', 'there is no such notification; nothing was marked', ['notificationId'])],
         consequences,
       );
-    this.#rows.put(`${userId}/${notificationId}`, { ...row, read: true });
     return accepted(
       command,
       [this.#write(userId, { type: 'NotificationRead', notificationId }, consequences)],
@@ -88,7 +80,7 @@ class NotificationsProcessor implements Processor<string, OrdersEvent | Notifica
   #write(userId: string, fact: Bare<NotificationsEvent>, consequences: Consequences): NotificationsEvent {
     const version = (this.#rows.get(userId)?.version ?? 0) + 1;
     const event = { ...fact, meta: consequences.event(), userId, version } as NotificationsEvent; // a bare fact with what it lacked
-    this.#rows.put(userId, { version, read: false });
+    this.#rows.put(userId, { version });
     this.#forward({ to: 'notificationsEvents', key: userId, value: event });
     return event;
   }
