@@ -1,12 +1,14 @@
 import { useLocalSchemas } from '@bookstream/schemas/serde';
 import { topics } from '@bookstream/schemas/topics';
 import type { BooksEvent } from '@bookstream/schemas/types/books';
+import type { NotificationsEvent } from '@bookstream/schemas/types/notifications';
 import type { ConsumedRecord } from '@bookstream/streams/kafka/port';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { decode, fold, type Held, keysOf, tablesOf } from './batch.ts';
 import { books, catalogue } from './catalogue/projection.ts';
 import { ContentHash } from './content-hash.ts';
+import { notifications } from './notifications/projection.ts';
 import { orders } from './orders/projection.ts';
 import { fromJson, toJson } from './row.ts';
 import { bookCreated, orderView, priceChanged } from './test/events.ts';
@@ -121,4 +123,41 @@ test('what Postgres cannot hold as JSON comes back as it went, save NUL', () => 
     lines: [{ unitPrice: { amountMinor: 12n, currency: 'EUR' }, title: 'a\ufffdb' }],
     none: null,
   });
+});
+
+test("tables come in the projection's order, though the first record has rows in the last one only", () => {
+  const [rows, inbox] = tablesOf(notifications, topics.notificationsEvents.name);
+  const { meta } = bookCreated('b', 'Emma');
+  const events: readonly NotificationsEvent[] = [
+    { type: 'AllRead', meta, userId: 'u', version: 1 },
+    {
+      type: 'NotificationRaised',
+      meta,
+      userId: 'u',
+      version: 2,
+      notificationId: 'n',
+      kind: 'k',
+      orderId: null,
+      title: 't',
+      body: 'b',
+    },
+  ];
+  const records = events.map((event, offset): ConsumedRecord => {
+    const { name: topic, valueSerde: serde } = topics.notificationsEvents;
+    const bytes = serde.serialize(topic, event);
+    return {
+      topic,
+      partition: 0,
+      offset,
+      timestamp: 1,
+      key: keySerde.serialize(topic, 'u'),
+      value: bytes,
+      headers: [],
+    };
+  });
+  const { decoded } = decode(
+    [rows, inbox].filter((table) => table !== undefined),
+    records,
+  );
+  expect([...fold(decoded, new Map()).changed.keys()]).toEqual([rows, inbox]);
 });

@@ -90,7 +90,7 @@ export function keysOf(decoded: readonly Decoded[]): KeysByTable {
 /**
  * Folds records in their order over the rows a sink holds. A record whose fold throws changes no row of any table. A record that a row has
  * seen (`pos`) is left out for that row.
- * @returns only rows that were folded into
+ * @returns only rows that were folded into, their tables in the projection's order
  */
 export function fold(
   decoded: readonly Decoded[],
@@ -98,7 +98,9 @@ export function fold(
 ): { readonly changed: RowsByTable; readonly bad: readonly BadRecord[] } {
   const changed = new Map<Table, Map<string, Held>>();
   const bad: BadRecord[] = [];
+  const order = new Set<Table>();
   for (const { record, event, touches } of decoded) {
+    for (const { table } of touches) order.add(table);
     const at = placeOf(record);
     const results: { readonly table: Table; readonly key: string; readonly held: Held }[] = [];
     try {
@@ -120,7 +122,12 @@ export function fold(
       rows.set(key, result);
     }
   }
-  return { changed, bad };
+  // In the order of the projection's tables, whatever the first record touched: a reader may take a later table's row as a sign that the earlier ones are there.
+  const inOrder = [...order].flatMap((table) => {
+    const rows = changed.get(table);
+    return rows === undefined ? [] : [[table, rows] as const];
+  });
+  return { changed: new Map(inOrder), bad };
 }
 
 const foldOne = (table: Table, row: object | null, event: object, at: At): object | null =>

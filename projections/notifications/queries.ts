@@ -48,7 +48,10 @@ export async function notificationById(
   return found ? asSeen(rows.read(found), await allReadVersionOf(db, userId)) : null;
 }
 
-/** Raised behind `version`, oldest first: what a feed back-fills before it goes live. */
+/**
+ * Raised behind `version`, oldest first: what a feed back-fills before it goes live. A batch writes its rows in any order and the inbox after
+ * them, so what is newer than the inbox waits for it: a feed that had seen 6 would never look for 5 again.
+ */
 export async function notificationsAfter(
   db: Db,
   userId: string,
@@ -57,13 +60,15 @@ export async function notificationsAfter(
 ): Promise<readonly NotificationRow[]> {
   const collection = await rows.live(db);
   if (collection === null) return [];
+  const owner = await (await inbox.live(db))?.findOne({ _id: userId });
+  if (!owner) return [];
+  const complete = inbox.read(owner);
   const found = await collection
-    .find({ userId, version: { $gt: version }, ...rows.visible })
+    .find({ userId, version: { $gt: version, $lte: complete.version }, ...rows.visible })
     .sort({ version: 1 })
     .limit(limit)
     .toArray();
-  const allRead = await allReadVersionOf(db, userId);
-  return found.map((document) => asSeen(rows.read(document), allRead));
+  return found.map((document) => asSeen(rows.read(document), complete.allReadVersion));
 }
 
 export async function unreadCount(db: Db, userId: string): Promise<number> {

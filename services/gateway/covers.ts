@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { bookById } from '@bookstream/projections/catalogue/queries';
 import type { Pool } from 'pg';
 import { coverSvg } from '../seed/cover.ts';
-import { isId } from './resolvers/query.ts';
+import { isId } from './resolvers/inputs.ts';
 
 /** A cover drawn from what is known of the book; the address carries the book's version, so it may be kept for ever. */
 export async function serveCover(postgres: Pool, response: ServerResponse, path: string): Promise<void> {

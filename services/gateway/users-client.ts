@@ -1,21 +1,24 @@
-import { createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
+import type { JSONWebKeySet } from 'jose';
 import type { Discovery } from '../discovery/discovery.ts';
 import type { Person, Refusal, Session } from '../users/accounts.ts';
 import type { AccessClaims } from '../users/tokens.ts';
-import { verifyAccessToken } from '../users/tokens.ts';
 import { refusal } from './errors.ts';
+import { TokenKeys } from './token-keys.ts';
 
 export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly refusals: readonly Refusal[] };
 
-const keysLiveMs = 60_000;
 const answerWithinMs = 8_000;
 
 /** The users service, found through discovery, over its internal HTTP. */
 export class UsersClient {
   readonly #discovery: Discovery;
-  #keys: { readonly get: JWTVerifyGetKey; readonly until: number } | null = null;
+  readonly #keys = new TokenKeys(async () => {
+    const response = await this.#fetch('/internal/jwks.json', { method: 'GET' });
+    if (!response.ok) throw new Error(`users answered ${response.status} to the question for its keys`);
+    return (await response.json()) as JSONWebKeySet; // our own service's form
+  });
 
   constructor(discovery: Discovery) {
     this.#discovery = discovery;
@@ -52,24 +55,9 @@ export class UsersClient {
     return answer.ok ? (answer.value[0] ?? null) : null;
   }
 
-  /** Null for a token that is no good. @throws when the keys cannot be had */
-  async verify(token: string): Promise<AccessClaims | null> {
-    const known = this.#keys !== null && this.#keys.until > Date.now();
-    const keys = known && this.#keys !== null ? this.#keys.get : await this.#fetchKeys();
-    try {
-      return await verifyAccessToken(token, keys);
-    } catch {
-      if (!known) return null;
-      // Perhaps it was signed by a key that is younger than ours.
-      return verifyAccessToken(token, await this.#fetchKeys()).catch(() => null);
-    }
-  }
-
-  async #fetchKeys(): Promise<JWTVerifyGetKey> {
-    const response = await this.#fetch('/internal/jwks.json', { method: 'GET' });
-    const get = createLocalJWKSet((await response.json()) as Parameters<typeof createLocalJWKSet>[0]); // our own service's keys
-    this.#keys = { get, until: Date.now() + keysLiveMs };
-    return get;
+  /** Null for a token that is no good. @throws UNAVAILABLE when no keys were ever had and none can be had now */
+  verify(token: string): Promise<AccessClaims | null> {
+    return this.#keys.verify(token);
   }
 
   async #post<T>(

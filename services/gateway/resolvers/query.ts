@@ -7,6 +7,7 @@ import type { Person } from '../../users/accounts.ts';
 import type { GatewayContext } from '../context.ts';
 import { badInput } from '../errors.ts';
 import { checkedPage, connection } from './connection.ts';
+import { isId } from './inputs.ts';
 
 interface BooksArguments extends PageArguments {
   readonly search?: string | null;
@@ -22,14 +23,17 @@ interface LogsArguments {
   readonly orderId?: string | null;
 }
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const longestSearch = 200;
 
-/** Ids are opaque, but one that no id can be is not worth a question to the database. */
-export const isId = (id: string): boolean => uuid.test(id);
+const checkedSearch = (search: string | null | undefined): void => {
+  if ((search?.length ?? 0) > longestSearch) throw badInput(`A search has at most ${longestSearch} characters.`);
+};
 
 export const Query = {
-  books: (_root: unknown, args: BooksArguments, { services }: GatewayContext) =>
-    connection(booksPage(services.postgres, { ...args, ...checkedPage(args) }), (row) => row),
+  books: (_root: unknown, args: BooksArguments, { services }: GatewayContext) => {
+    checkedSearch(args.search);
+    return connection(booksPage(services.postgres, { ...args, ...checkedPage(args) }), (row) => row);
+  },
   book: (_root: unknown, { id, isbn }: { id?: string | null; isbn?: string | null }, { services }: GatewayContext) => {
     if (id) return isId(id) ? bookById(services.postgres, id) : null;
     if (isbn) return bookByIsbn(services.postgres, isbn);
@@ -48,17 +52,16 @@ const lower = (level: string): LogLevel => level.toLowerCase() as LogLevel; // t
 
 export const Admin = {
   services: (_admin: unknown, _args: unknown, { services }: GatewayContext) => services.discovery.listInstances(),
-  logs: (_admin: unknown, args: LogsArguments, { services }: GatewayContext) =>
-    connection(
-      logsPage(services.mongo, {
-        ...checkedPage(args),
-        service: args.service ?? null,
-        search: args.search ?? null,
-        orderId: args.orderId ?? null,
-        level: args.level ? lower(args.level) : null,
-      }),
-      (row) => row,
-    ),
+  logs: (_admin: unknown, args: LogsArguments, { services }: GatewayContext) => {
+    checkedSearch(args.search);
+    const filter = {
+      service: args.service ?? null,
+      search: args.search ?? null,
+      orderId: args.orderId ?? null,
+      level: args.level ? lower(args.level) : null,
+    };
+    return connection(logsPage(services.mongo, { ...checkedPage(args), ...filter }), (row) => row);
+  },
   stock: async (_admin: unknown, { bookId }: { bookId: string }, { loaders }: GatewayContext) => {
     if (!isId(bookId) || (await loaders.book.load(bookId)) === null) return null;
     return (

@@ -8,8 +8,9 @@ import { callerOf, mayRead } from '../access.ts';
 import { untilSeen } from '../commands.ts';
 import type { GatewayContext } from '../context.ts';
 import { forbidden, refusal } from '../errors.ts';
-import { type LogItem as Item, logFeed, rowFeed } from '../feeds.ts';
-import { isId } from './query.ts';
+import { type LogItem as Item, logFeed } from '../log-feed.ts';
+import { rowFeed } from '../row-feed.ts';
+import { isId } from './inputs.ts';
 
 const inboxList = 'inbox';
 
@@ -17,11 +18,14 @@ const invalidCursor = () =>
   refusal('INVALID_CURSOR', 'This cursor is none of this feed; nothing was sent. Begin without one.');
 
 const positionOf = (read: () => number): number => {
+  let position: number;
   try {
-    return read();
+    position = read();
   } catch {
     throw invalidCursor();
   }
+  if (!Number.isSafeInteger(position) || position < 0 || position > 2 ** 31 - 1) throw invalidCursor(); // forged
+  return position;
 };
 
 /** An async generator that ends when its reader goes: graphql calls `return`, which aborts what the feed waits for. */

@@ -1,7 +1,7 @@
 import { rejectionSentence } from '@bookstream/projections/orders/step';
 import type { Money } from '@bookstream/schemas/types/common';
 import type { OrderRejection } from '@bookstream/schemas/types/orders';
-import type { CommandError } from '@bookstream/schemas/types/outcomes';
+import type { CommandError, CommandOutcome } from '@bookstream/schemas/types/outcomes';
 import type { Refusal } from '../../users/accounts.ts';
 import { money } from './scalars.ts';
 
@@ -29,7 +29,7 @@ export const userError = (
 });
 
 export const invalidQuantity = (field: readonly string[], min: number, max: number): UserError =>
-  userError('InvalidQuantity', 'INVALID_QUANTITY', `Order ${min} to ${max} copies; nothing was done.`, field, {
+  userError('InvalidQuantity', 'INVALID_QUANTITY', `Give ${min} to ${max} copies; nothing was done.`, field, {
     min,
     max,
   });
@@ -43,6 +43,9 @@ export const invalidAmount = (field: readonly string[], min: Money, max: Money):
     { min: money(min), max: money(max) },
   );
 
+export const unknownBook = (bookId: string, field: readonly string[], undone: string): UserError =>
+  userError('UnknownBook', 'UNKNOWN_BOOK', `The shop does not have this book; ${undone}.`, field, { bookId });
+
 const typeOfCode: Readonly<Record<string, string>> = {
   IDEMPOTENCY_KEY_REUSED: 'IdempotencyKeyReused',
   VERSION_CONFLICT: 'VersionConflict',
@@ -55,15 +58,23 @@ const typeOfCode: Readonly<Record<string, string>> = {
   INVALID_CREDENTIALS: 'InvalidCredentials',
 };
 
-/** What the owner of a command refused; what has no type of its own is `Refused`, in its own words. */
-export const fromCommand = (error: CommandError, known: readonly string[]): UserError => {
-  const type = typeOfCode[error.code];
-  if (type !== undefined && known.includes(type)) {
-    const more = type === 'VersionConflict' ? { current: Number(error.details.current ?? 0) } : {};
-    return userError(type, error.code, error.message, error.field, more);
-  }
-  return userError('Refused', 'REFUSED', error.message, error.field);
+/** What the owner of a command refused; what has no type of its own in this payload is `Refused`, in its own words. */
+const fromCommand = (error: CommandError, known: readonly string[]): UserError => {
+  const { code, message, details } = error;
+  const field = error.field.length === 0 ? null : ['input', ...error.field];
+  const type = typeOfCode[code];
+  if (type === undefined || !known.includes(type)) return userError('Refused', 'REFUSED', message, field);
+  const more = type === 'VersionConflict' ? { current: Number(details.current ?? 0) } : {};
+  return userError(type, code, message, field, more);
 };
+
+/** What speaks against a command, by its owner. @param known the types of refusal that the payload has */
+export const errorsOf = (outcome: CommandOutcome | null, known: readonly string[]): readonly UserError[] =>
+  outcome?.type === 'CommandRejected' ? outcome.errors.map((error) => fromCommand(error, known)) : [];
+
+/** The version a read model must have reached to hold what the command did; 0 where it did nothing or is not decided yet. */
+export const versionOf = (outcome: CommandOutcome | null): number =>
+  outcome?.type === 'CommandAccepted' ? outcome.version : 0;
 
 export const fromRefusal = ({ code, message, field }: Refusal): UserError =>
   userError(
@@ -80,7 +91,7 @@ export function fromRejection(rejection: OrderRejection, bookOf: (bookId: string
   const nothing: Money = { amountMinor: 0n, currency: 'EUR' };
   switch (rejection.reason) {
     case 'OUT_OF_STOCK':
-      return userError('InsufficientStock', 'INSUFFICIENT_STOCK', message, ['lines'], {
+      return userError('InsufficientStock', 'INSUFFICIENT_STOCK', message, ['input', 'lines'], {
         book,
         requested: rejection.requested ?? 0,
         available: rejection.available ?? 0,
@@ -90,15 +101,15 @@ export function fromRejection(rejection: OrderRejection, bookOf: (bookId: string
         missing: money(rejection.missing ?? nothing),
       });
     case 'PRICE_CHANGED':
-      return userError('PriceChanged', 'PRICE_CHANGED', message, ['lines'], {
+      return userError('PriceChanged', 'PRICE_CHANGED', message, ['input', 'lines'], {
         book,
         was: money(rejection.was ?? nothing),
         now: money(rejection.now ?? nothing),
       });
     case 'UNKNOWN_BOOK':
-      return userError('UnknownBook', 'UNKNOWN_BOOK', message, ['lines'], { bookId: rejection.bookId ?? '' });
+      return userError('UnknownBook', 'UNKNOWN_BOOK', message, ['input', 'lines'], { bookId: rejection.bookId ?? '' });
     case 'BOOK_WITHDRAWN':
-      return userError('BookWithdrawn', 'BOOK_WITHDRAWN', message, ['lines'], { book });
+      return userError('BookWithdrawn', 'BOOK_WITHDRAWN', message, ['input', 'lines'], { book });
     case 'TIMED_OUT':
       return userError('OrderTimedOut', 'TIMED_OUT', message);
   }
