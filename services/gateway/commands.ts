@@ -6,6 +6,7 @@ import type { CommandOutcome } from '@bookstream/schemas/types/outcomes';
 import { type KafkaPort, type PlainProducer, partitionForKey } from '@bookstream/streams/kafka/index';
 import { formatTrace, traceHeader } from '../platform/trace.ts';
 import type { GatewayContext } from './context.ts';
+import { refusal } from './errors.ts';
 import type { Hub } from './hub.ts';
 
 /** What a mutation turns into: the command's own members are made from its ids. */
@@ -57,12 +58,26 @@ export class Commands {
     const value = valueSerde.serialize(name, intent.command({ meta, payloadHash }));
     const partition = partitionForKey(key, await this.#partitionsOf(name));
     const outcome = this.#hub.outcome(commandId, payloadHash, outcomeWithinMs);
-    this.#producer ??= this.#kafka.producer();
-    const producer = await this.#producer;
     const headers = [[traceHeader, utf8.encode(formatTrace(context.trace))] as const];
-    await producer.send([{ topic: name, partition, timestamp: occurredAt, key, value, headers }]);
+    try {
+      const producer = await this.#connected();
+      await producer.send([{ topic: name, partition, timestamp: occurredAt, key, value, headers }]);
+    } catch (cause) {
+      const error = cause instanceof Error ? cause : new Error(String(cause));
+      context.logger.error('command-not-sent', `${intent.mutation}: ${error.message}`, { error, commandId });
+      const message = 'The shop cannot take this now; it is not known to be written. Send it again with the same key.';
+      throw refusal('UNAVAILABLE', message);
+    }
     context.logger.info('command-sent', `${intent.mutation} was sent`, { command: intent.mutation, commandId });
     return { commandId, outcome: await outcome };
+  }
+
+  #connected(): Promise<PlainProducer> {
+    this.#producer ??= this.#kafka.producer().catch((error: unknown) => {
+      this.#producer = null; // the next command tries again
+      throw error;
+    });
+    return this.#producer;
   }
 
   async #partitionsOf(topic: string): Promise<number> {
@@ -75,7 +90,7 @@ export class Commands {
   }
 
   async close(): Promise<void> {
-    await (await this.#producer)?.close();
+    await (await this.#producer?.catch(() => null))?.close();
   }
 }
 
