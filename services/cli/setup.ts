@@ -1,3 +1,7 @@
+import { projections } from '@bookstream/projections/all';
+import { DefinitionChangedError } from '@bookstream/projections/errors';
+import { MongoSink } from '@bookstream/projections/sinks/mongo';
+import { PostgresSink } from '@bookstream/projections/sinks/postgres';
 import { registerSchemas } from '@bookstream/schemas/register';
 import type { EngineUrls } from '../engines/engine.ts';
 import { ensureTopics } from '../platform/topics.ts';
@@ -18,8 +22,32 @@ export async function registerAll(registryUrl: string, tell: (line: string) => v
   return `${count} subjects`;
 }
 
-/** @returns what was applied now, for people */
-export async function migrateAll(urls: Pick<EngineUrls, 'USERS_POSTGRES_URL'>): Promise<string> {
+/**
+ * The users' tables, and the first build of every read model, so that readers find it before anything writes to it.
+ * @returns what was done, for people
+ */
+export async function migrateAll(
+  urls: Pick<EngineUrls, 'USERS_POSTGRES_URL' | 'POSTGRES_URL' | 'MONGO_URL'>,
+): Promise<string> {
   const applied = await migrate(urls.USERS_POSTGRES_URL);
-  return applied.length === 0 ? 'up to date' : applied.join(', ');
+  const sinks = { postgres: new PostgresSink(urls.POSTGRES_URL), mongo: new MongoSink(urls.MONGO_URL) };
+  const outdated: string[] = [];
+  try {
+    for (const projection of projections) {
+      try {
+        await sinks[projection.sink].prepare(projection);
+      } catch (error) {
+        if (!(error instanceof DefinitionChangedError)) throw error;
+        outdated.push(projection.name); // the live build goes on being read; its service says what to do
+      }
+    }
+  } finally {
+    await Promise.all([sinks.postgres.close(), sinks.mongo.close()]);
+  }
+  const told = [
+    applied.length === 0 ? 'users up to date' : `users: ${applied.length} migrations`,
+    `${projections.length - outdated.length} read models`,
+    ...(outdated.length === 0 ? [] : [`to be rebuilt: ${outdated.join(', ')}`]),
+  ];
+  return told.join(', ');
 }

@@ -1,3 +1,4 @@
+import type { Projection } from '@bookstream/projections/projection';
 import type { StreamsBuilder } from '@bookstream/streams';
 
 /** A Kafka Streams application: its id stays the same however it is hosted. */
@@ -9,8 +10,7 @@ export interface OwnedTopology {
 /** What a service answers for. */
 export interface Owns {
   readonly topologies: readonly OwnedTopology[];
-  /** Folders in `projections/`. */
-  readonly projections: readonly string[];
+  readonly projections: readonly Projection[];
 }
 
 /** What several services own together: one process may host them all. */

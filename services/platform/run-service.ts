@@ -1,3 +1,4 @@
+import { hostProjections } from './host-projections.ts';
 import { hostTopologies } from './host-topologies.ts';
 import type { Owns } from './owns.ts';
 import { runProcess } from './run-process.ts';
@@ -5,6 +6,12 @@ import { runProcess } from './run-process.ts';
 /** Runs what a service owns, as one process: its topologies in one worker, its projections beside them. */
 export const runService = (service: string, owns: Owns): Promise<void> =>
   runProcess(service, async (context) => {
-    await hostTopologies(context, owns.topologies);
-    return { url: null, details: { applications: owns.topologies.map((one) => one.applicationId).join(' ') } };
+    await Promise.all([hostTopologies(context, owns.topologies), hostProjections(context, owns.projections)]);
+    return {
+      url: null,
+      details: {
+        applications: owns.topologies.map((one) => one.applicationId).join(' '),
+        projections: owns.projections.map((one) => one.name).join(' '),
+      },
+    };
   });
