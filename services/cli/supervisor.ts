@@ -82,8 +82,14 @@ export class Supervised {
       return;
     }
     this.#say(`${this.name} ended (${how}); starting it again`);
-    const next = await this.#launch();
-    void this.#watch(next);
+    try {
+      const next = await this.#launch();
+      if (this.#stopping) await next.stop();
+      else void this.#watch(next);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      this.#onGivenUp(error); // not even the program could be run
+    }
   }
 
   /** Ends it for good and waits for that. */
