@@ -84,6 +84,14 @@ describe('up', () => {
     expect(existsSync(join(dataDir, 'logs'))).toBe(false);
   });
 
+  test.each(['abc', '0', '70000', '4045'])('refuses PORT=%s and says why', async (port) => {
+    const { code, err } = await run(['up'], { PORT: port });
+    expect(code).toBe(2);
+    expect(err).toMatch(
+      /^PORT cannot be used; nothing was done: .*(a number from 1|browsers refuse).* Cure: PORT=4000\n$/,
+    );
+  });
+
   test('refuses a data folder on which another one runs', async () => {
     mkdirSync(dataDir, { recursive: true });
     const running = { pid: process.pid, startedAt: Date.now(), urls: {}, gatewayUrl: 'http://localhost:4999' };

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { EngineError } from '../engines/errors.ts';
 import { register as doctor } from './commands/doctor.ts';
 import { register as down } from './commands/down.ts';
 import { register as reset } from './commands/reset.ts';
@@ -13,8 +12,9 @@ import { register as setup } from './commands/setup.ts';
 import { register as status } from './commands/status.ts';
 import { register as topics } from './commands/topics.ts';
 import { register as up } from './commands/up.ts';
-import { CommandError, exitCodes } from './exit-codes.ts';
+import { exitCodes } from './exit-codes.ts';
 import { root } from './running.ts';
+import { tellError } from './tell-error.ts';
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
@@ -44,22 +44,7 @@ for (const command of everyCommand(program)) command.exitOverride();
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = tell(error);
-}
-
-/** @returns the exit code */
-function tell(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage; // it has told already
-  if (error instanceof CommandError) {
-    console.error(error.message);
-    for (const line of error.detail) console.error(`  ${line}`);
-    return error.exitCode;
-  }
-  if (error instanceof EngineError) {
-    for (const line of error.logTail) console.error(`  | ${line}`);
-    console.error(error.message);
-    return exitCodes.precondition;
-  }
-  console.error(error);
-  return exitCodes.failed;
+  // Commander has told already.
+  process.exitCode =
+    error instanceof CommanderError ? (error.exitCode === 0 ? exitCodes.ok : exitCodes.usage) : tellError(error);
 }

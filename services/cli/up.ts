@@ -1,9 +1,9 @@
-import { EngineError } from '../engines/errors.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
 import { Platform, removeData } from './platform.ts';
 import { lookAround } from './prerequisites.ts';
 import { dataFolder, findRunning } from './running.ts';
 import { runSteps, type Step } from './steps.ts';
+import { tellError } from './tell-error.ts';
 
 export interface UpOptions {
   readonly reset: boolean;
@@ -40,7 +40,7 @@ export async function up(options: UpOptions): Promise<number> {
     ...(options.seed && { seed: seedThrough }),
     say,
     onGivenUp: (error) => {
-      tellFailure(error);
+      tellError(error);
       ended.resolve(exitCodes.failed);
     },
   });
@@ -74,8 +74,7 @@ export async function up(options: UpOptions): Promise<number> {
     () => ended.promise,
     (error: unknown) => {
       if (stopping) return exitCodes.interrupted;
-      tellFailure(error);
-      return exitCodes.failed;
+      return tellError(error);
     },
   );
   const code = await Promise.race([ended.promise, failed]);
@@ -102,13 +101,6 @@ function stopWithParent(stop: () => void): void {
   setInterval(() => {
     if (process.ppid !== parent) stop();
   }, 1_000).unref();
-}
-
-function tellFailure(error: unknown): void {
-  if (error instanceof EngineError) {
-    for (const line of error.logTail) console.error(`  | ${line}`);
-    console.error(error.message);
-  } else console.error(error instanceof CommandError ? error.message : error);
 }
 
 const welcome = (origin: string, seconds: number, options: UpOptions): string => `

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { exitCodes } from '../exit-codes.ts';
-import { portOf } from '../options.ts';
+import { portFromEnvironment } from '../options.ts';
 import { lookAround } from '../prerequisites.ts';
 import { dataFolder, findRunning } from '../running.ts';
 import { table } from '../table.ts';
@@ -14,7 +14,7 @@ export const register = (program: Command): void => {
     .action(async (options: { json: boolean }) => {
       const dataDir = dataFolder();
       const running = findRunning(dataDir);
-      const port = portOf(process.env.PORT || '4000');
+      const port = portFromEnvironment();
       const portIsOurs = running?.gatewayUrl === `http://localhost:${port}`;
       const findings = await lookAround({ dataDir, port, portIsOurs });
       if (options.json) console.log(JSON.stringify(findings, null, 2));

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { portOf } from '../options.ts';
+import { portFromEnvironment, portOf } from '../options.ts';
 import { up } from '../up.ts';
 
 export const register = (program: Command): void => {
@@ -23,7 +23,7 @@ Examples:
   KAFKA_BROKERS=3 npm start -- --reset`,
     )
     .action(async (options: { reset: boolean; web: boolean; seed: boolean; port?: number }) => {
-      const port = options.port ?? portOf(process.env.PORT || '4000');
+      const port = options.port ?? portFromEnvironment();
       process.exitCode = await up({ ...options, port });
       process.exit();
     });
