@@ -17,6 +17,13 @@ export class ContentHash {
     if ((this.rows & 0xff) === 0) this.#sum %= modulus;
   }
 
+  static of(rows: number, hex: string): ContentHash {
+    const hash = new ContentHash();
+    hash.#sum = BigInt(`0x${hex}`);
+    hash.rows = rows;
+    return hash;
+  }
+
   merge(other: ContentHash): void {
     this.#sum = (this.#sum + other.#sum) % modulus;
     this.rows += other.rows;

@@ -1,6 +1,7 @@
 import type { Fetcher, KafkaPort, TopicPartition } from '@bookstream/streams/kafka/port';
 import { partitionName } from '@bookstream/streams/kafka/port';
 import type { BadRecord } from './batch.ts';
+import { DefinitionChangedError } from './errors.ts';
 import { PartitionFollower, type PartitionStatus } from './partition-follower.ts';
 import type { Projection } from './projection.ts';
 import type { Checkpoint, Sink } from './sink.ts';
@@ -12,8 +13,17 @@ export interface FollowerOptions {
   /** A build's number; 'live' follows the pointer from build to build. */
   readonly build: number | 'live';
   readonly onBad: (build: number, bad: readonly BadRecord[]) => Promise<void>;
-  /** A fault of the brokers that the port could not cure by itself; it goes on trying. */
+  /** Told once for each series of failed attempts, which go on: a fault of the brokers, the registry, the database. */
   readonly onError: (error: Error) => void;
+}
+
+/** @throws DefinitionChangedError – rows of this definition do not fit it: wait until it was rebuilt */
+async function liveBuild(sink: Sink, projection: Projection): Promise<number> {
+  const live = await sink.live(projection.name);
+  const build = (await sink.builds(projection.name)).find((known) => known.build === live);
+  if (build === undefined) throw new Error(`${projection.name} has no build yet`);
+  if (build.definition !== projection.definition) throw new DefinitionChangedError(projection.name, build.build);
+  return build.build;
 }
 
 /** Keeps a build up with its topics, for the partitions it is given. */
@@ -53,9 +63,10 @@ export class Follower {
         partition,
         sink,
         fetcher: this.#fetcher,
-        build: build === 'live' ? () => sink.live(projection.name) : async () => build,
+        build: build === 'live' ? () => liveBuild(sink, projection) : async () => build,
         whileLive: build === 'live',
         onBad,
+        onError: this.#options.onError,
         onMoved: () => {
           for (const watcher of this.#watchers) watcher();
         },

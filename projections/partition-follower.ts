@@ -27,10 +27,11 @@ export interface PartitionFollowerOptions {
   readonly partition: number;
   readonly sink: Sink;
   readonly fetcher: Fetcher;
-  /** Which build to write to, asked at each claim; null: the projection has none yet. */
-  readonly build: () => Promise<number | null>;
+  /** Which build to write to, asked at each claim. */
+  readonly build: () => Promise<number>;
   readonly whileLive: boolean;
   readonly onBad: (build: number, bad: readonly BadRecord[]) => Promise<void>;
+  readonly onError: (error: Error) => void;
   readonly onMoved: () => void;
 }
 
@@ -141,7 +142,6 @@ export class PartitionFollower {
   async #claimOnce(): Promise<Claim> {
     const { projection, topic, partition, sink, whileLive } = this.#options;
     const build = await this.#options.build();
-    if (build === null) throw new Error(`${projection.name} has no build yet`);
     return sink.claim(projection.name, build, topic, partition, whileLive);
   }
 
@@ -272,8 +272,10 @@ export class PartitionFollower {
         return result;
       } catch (error) {
         if (error instanceof FencedError || error instanceof BuildSwitchedError) throw error;
+        const fault = error instanceof Error ? error : new Error(String(error));
+        if (this.#state !== 'RETRYING' || this.#error?.message !== fault.message) this.#options.onError(fault);
         this.#state = 'RETRYING';
-        this.#error = error instanceof Error ? error : new Error(String(error));
+        this.#error = fault;
         await this.#rest(wait);
       }
     }

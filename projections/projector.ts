@@ -41,10 +41,7 @@ export class Projector {
     });
   }
 
-  /**
-   * Lays out build 1 where there is none, and joins the group.
-   * @throws DefinitionChangedError – the live build was made by another definition; nothing is followed
-   */
+  /** Lays out build 1 where there is none, and joins the group. A live build of another definition is waited for until it was rebuilt. */
   static async start(options: ProjectorOptions): Promise<Projector> {
     await options.sink.prepare(options.projection);
     const projector = new Projector(options);

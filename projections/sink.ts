@@ -1,5 +1,4 @@
 import type { KeysByTable, RowsByTable } from './batch.ts';
-import type { ContentHash } from './content-hash.ts';
 import type { Projection, Table } from './projection.ts';
 
 export type BuildState = 'BUILDING' | 'LIVE' | 'KEPT' | 'DROPPED';
@@ -12,6 +11,9 @@ export interface Build {
   /** Epoch ms. */
   readonly createdAt: number;
 }
+
+/** What the rows of one partition should be, by table: told when they were loaded, checked when they are read back. */
+export type Loaded = Readonly<Record<string, { readonly rows: number; readonly hash: string }>>;
 
 export interface Checkpoint {
   readonly topic: string;
@@ -48,6 +50,8 @@ export interface Sink {
   /** Of all projections, by name and number. */
   builds(projection?: string): Promise<readonly Build[]>;
   checkpoints(projection: string, build: number): Promise<readonly Checkpoint[]>;
+  /** Of the partitions that were loaded and not yet verified. */
+  loaded(projection: string, build: number): Promise<readonly (Checkpoint & { readonly loaded: Loaded })[]>;
   live(projection: string): Promise<number | null>;
 
   /** Fences whoever had the partition. It begins at offset 0 where nothing was folded yet. */
@@ -60,10 +64,17 @@ export interface Sink {
   /** The database will never have these rows, however often they are sent. */
   isRefusal(error: unknown): boolean;
 
-  /** A build beside the live one, empty and without indexes; what an earlier attempt left loaded stays when it may be gone on with. */
+  /** Held by one rebuild of a projection at a time, and let go when its process dies. @throws RebuildError – another one runs */
+  lockRebuild(projection: string): Promise<AsyncDisposable>;
+  /** A build beside the live one, without indexes: empty, or what an interrupted attempt of the same definition has loaded. */
   begin(projection: Projection): Promise<Build>;
-  /** Adds the rows of one partition and its checkpoint; what an interrupted attempt left of that partition is gone first. */
-  load(projection: Projection, build: number, checkpoint: Checkpoint, rows: AsyncIterable<LoadedChunk>): Promise<void>;
+  /**
+   * Adds the rows of one partition and, when they have all come, its checkpoint. What an interrupted attempt left of the partition is gone.
+   * @param end called behind the last chunk
+   */
+  load(projection: Projection, build: number, chunks: AsyncIterable<LoadedChunk>, end: () => LoadedEnd): Promise<void>;
+  /** What was loaded is what should be. */
+  verified(projection: string, build: number): Promise<void>;
   index(projection: Projection, build: number): Promise<void>;
   /** Every row of a table in key order (by code unit), in chunks. */
   rows(table: Table, build: number): AsyncIterable<readonly object[]>;
@@ -72,18 +83,23 @@ export interface Sink {
    * The former live build is kept, older ones are dropped.
    */
   switchTo(projection: Projection, build: number, catchUp: CatchUp): Promise<void>;
+  /** Says that a build is not wanted; whoever makes it notices and drops it. */
+  condemn(projection: string, build: number): Promise<void>;
   /** @throws RebuildError – it is the live one */
   drop(projection: Projection, build: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Rows of one table on their way into a build, with the offset of the last record folded into each. */
-export interface LoadedChunk {
-  readonly table: Table;
-  readonly rows: readonly { readonly row: object; readonly pos: number }[];
+/** Where the loading of a partition ended, and what came of it. */
+export interface LoadedEnd {
+  readonly checkpoint: Checkpoint;
+  readonly loaded: Loaded;
 }
 
-/** Reads a whole table once. */
-export async function hashOf(sink: Sink, table: Table, build: number, into: ContentHash): Promise<void> {
-  for await (const rows of sink.rows(table, build)) for (const row of rows) into.add(row);
+/** Rows of one table on their way into a build, with the offset of the last record folded into each. */
+export interface LoadedChunk {
+  readonly topic: string;
+  readonly partition: number;
+  readonly table: Table;
+  readonly rows: readonly { readonly row: object; readonly pos: number }[];
 }

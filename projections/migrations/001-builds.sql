@@ -24,5 +24,7 @@ create table projection_checkpoints (
   partition integer not null,
   next_offset bigint not null,
   epoch bigint not null,
+  -- Rows and content hash by table as a rebuild folded them; null once they were read back, and for what was never loaded.
+  loaded jsonb,
   primary key (projection, build, topic, partition)
 );

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   BSON,
@@ -9,9 +10,20 @@ import {
   MongoServerError,
 } from 'mongodb';
 import type { HeldRows, RowsByTable } from '../batch.ts';
-import { BuildSwitchedError, DefinitionChangedError, FencedError, RebuildError } from '../errors.ts';
+import { BuildSwitchedError, FencedError, RebuildCancelledError, RebuildError } from '../errors.ts';
 import type { Projection, Table } from '../projection.ts';
-import type { Build, BuildState, CatchUp, Checkpoint, Claim, LoadedChunk, Sink, Work } from '../sink.ts';
+import type {
+  Build,
+  BuildState,
+  CatchUp,
+  Checkpoint,
+  Claim,
+  Loaded,
+  LoadedChunk,
+  LoadedEnd,
+  Sink,
+  Work,
+} from '../sink.ts';
 import { buildCollection, fromDocument, indexesOf, liveCollection, posName, toDocument } from './mongo-live.ts';
 
 interface BuildDocument extends Document {
@@ -33,11 +45,15 @@ interface CheckpointDocument extends Document {
   partition: number;
   nextOffset: number;
   epoch: number;
+  /** JSON of `Loaded`: table names may hold what a field's name may not. */
+  loaded?: string | null;
 }
 
 const pageRows = 2_000;
 /** A switch that takes longer has died; claims go on then, and it fails. */
 const switchMs = 20_000;
+/** A rebuild that died holds its lock for so long. */
+const lockMs = 20_000;
 const duplicateKey = 11_000;
 const documentTooLarge = 10_334;
 
@@ -79,7 +95,6 @@ export class MongoSink implements Sink {
       throw new RebuildError(
         `${projection.name}: the live build ${number} is not known; drop the database and replay.`,
       );
-    if (build.definition !== projection.definition) throw new DefinitionChangedError(projection.name, build.build);
     return build;
   }
 
@@ -203,9 +218,13 @@ export class MongoSink implements Sink {
 
   async begin(projection: Projection): Promise<Build> {
     const builds = await this.builds(projection.name);
-    const unfinished = builds.filter((build) => build.state === 'BUILDING');
-    const resumable = unfinished.find((build) => build.definition === projection.definition);
-    for (const build of unfinished) if (build !== resumable) await this.drop(projection, build.build);
+    const resumable = builds.find(
+      ({ state, definition }) => state === 'BUILDING' && definition === projection.definition,
+    );
+    for (const build of builds) {
+      const isOver = build.state === 'BUILDING' || build.state === 'DROPPED'; // the latter may have been condemned only
+      if (isOver && build !== resumable) await this.drop(projection, build.build);
+    }
     const next = Math.max(0, ...builds.map((build) => build.build)) + 1;
     return resumable ?? this.#add(projection, next, 'BUILDING');
   }
@@ -222,32 +241,70 @@ export class MongoSink implements Sink {
     return added;
   }
 
+  async lockRebuild(projection: string): Promise<AsyncDisposable> {
+    const token = randomUUID();
+    const locks = this.db.collection<{ _id: string; token: string; until: number }>('projection_rebuilds');
+    const lease = () => ({ token, until: Date.now() + lockMs });
+    const taken = await locks
+      .updateOne({ _id: projection, until: { $lt: Date.now() } }, { $set: lease() }, { upsert: true })
+      .catch(unlessDuplicate);
+    if (taken === undefined) {
+      throw new RebuildError(
+        `a rebuild of ${projection} is running already; nothing was begun. Wait for it, or cancel it.`,
+      );
+    }
+    const beat = setInterval(() => {
+      locks.updateOne({ _id: projection, token }, { $set: lease() }).catch(() => undefined); // the next one may get through
+    }, lockMs / 4);
+    return {
+      async [Symbol.asyncDispose]() {
+        clearInterval(beat);
+        await locks.deleteOne({ _id: projection, token });
+      },
+    };
+  }
+
   async load(
     projection: Projection,
     build: number,
-    checkpoint: Checkpoint,
     chunks: AsyncIterable<LoadedChunk>,
+    end: () => LoadedEnd,
   ): Promise<void> {
-    const { topic, partition, nextOffset } = checkpoint;
-    const pos = posName(topic, partition);
-    for (const table of projection.tables) {
-      if (table.topic.name === topic)
-        await buildCollection(this.db, table, build).deleteMany({ [`pos.${pos}`]: { $exists: true } });
-    }
-    for await (const { table, rows } of chunks) {
-      const documents = rows.map(
-        ({ row, pos: offset }) =>
-          toDocument(table, String((row as Record<string, unknown>)[table.key]), { row, pos: offset }, pos), // rows are plain objects
-      );
+    const cleared = new Set<Table>();
+    for await (const { table, topic, partition, rows } of chunks) {
+      const pos = posName(topic, partition);
+      const collection = buildCollection(this.db, table, build);
+      if (!cleared.has(table)) await collection.deleteMany({ [`pos.${pos}`]: { $exists: true } });
+      cleared.add(table);
+      const documents = rows.map(({ row, pos: offset }) => {
+        const key = String((row as Record<string, unknown>)[table.key]); // rows are plain objects
+        return toDocument(table, key, { row, pos: offset }, pos);
+      });
       for (let at = 0; at < documents.length; at += 1_000) {
-        await buildCollection(this.db, table, build).insertMany(documents.slice(at, at + 1_000), { ordered: false });
+        await collection.insertMany(documents.slice(at, at + 1_000), { ordered: false });
       }
     }
+    const { checkpoint, loaded } = end();
+    const { topic, partition } = checkpoint;
     await this.#checkpoints.updateOne(
       { _id: checkpointId(projection.name, build, topic, partition) },
-      { $set: { projection: projection.name, build, topic, partition, nextOffset, epoch: 0 } },
+      { $set: { projection: projection.name, build, ...checkpoint, epoch: 0, loaded: JSON.stringify(loaded) } },
       { upsert: true },
     );
+  }
+
+  async loaded(projection: string, build: number): ReturnType<Sink['loaded']> {
+    const found = await this.#checkpoints.find({ projection, build, loaded: { $type: 'string' } }).toArray();
+    return found.map(({ topic, partition, nextOffset, loaded }) => ({
+      topic,
+      partition,
+      nextOffset,
+      loaded: JSON.parse(loaded ?? '{}') as Loaded, // written above
+    }));
+  }
+
+  async verified(projection: string, build: number): Promise<void> {
+    await this.#checkpoints.updateMany({ projection, build }, { $set: { loaded: null } });
   }
 
   async index(projection: Projection, build: number): Promise<void> {
@@ -290,6 +347,8 @@ export class MongoSink implements Sink {
       // Whoever follows the live build is fenced; what a batch under way may still write was in the topics before this line.
       await this.#checkpoints.updateMany({ projection: name, build: former }, { $inc: { epoch: 1 } });
       await catchUp('end');
+      const wanted = (await this.builds(name)).find((known) => known.build === build);
+      if (wanted?.state === 'DROPPED') throw new RebuildCancelledError(name, build);
       const switched = await live.updateOne(
         { _id: name, build: former, switchingUntil: until },
         { $set: { build, switchingUntil: null } },
@@ -309,11 +368,15 @@ export class MongoSink implements Sink {
     }
   }
 
+  async condemn(projection: string, build: number): Promise<void> {
+    await this.#builds.updateOne({ _id: `${projection}/${build}` }, { $set: { state: 'DROPPED' } });
+  }
+
   async drop(projection: Projection, build: number): Promise<void> {
     const { name } = projection;
     if ((await this.live(name)) === build)
       throw new RebuildError(`build ${build} of ${name} is what readers see; it was not dropped.`);
-    for (const table of projection.tables) await buildCollection(this.db, table, build).drop();
+    for (const table of projection.tables) await buildCollection(this.db, table, build).drop().catch(unlessAbsent);
     await this.#checkpoints.deleteMany({ projection: name, build });
     await this.#builds.updateOne({ _id: `${name}/${build}` }, { $set: { state: 'DROPPED' } });
   }
@@ -325,6 +388,11 @@ export class MongoSink implements Sink {
 
 const checkpointId = (projection: string, build: number, topic: string, partition: number): string =>
   `${projection}/${build}/${topic}-${partition}`;
+
+/** Servers before 7 say so when a collection that is not there is dropped. */
+function unlessAbsent(error: unknown): void {
+  if (!(error instanceof MongoServerError && /ns not found/.test(error.message))) throw error;
+}
 
 /** Two begin at once: the other's document is as good. */
 function unlessDuplicate(error: unknown): void {

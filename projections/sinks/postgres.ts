@@ -2,10 +2,21 @@ import { pipeline } from 'node:stream/promises';
 import { DatabaseError, escapeIdentifier, Pool, type PoolClient, type QueryResult } from 'pg';
 import { from } from 'pg-copy-streams';
 import type { HeldRows, RowsByTable } from '../batch.ts';
-import { BuildSwitchedError, DefinitionChangedError, FencedError, RebuildError } from '../errors.ts';
+import { BuildSwitchedError, FencedError, RebuildCancelledError, RebuildError } from '../errors.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { Projection, Table } from '../projection.ts';
-import type { Build, BuildState, CatchUp, Checkpoint, Claim, LoadedChunk, Sink, Work } from '../sink.ts';
+import type {
+  Build,
+  BuildState,
+  CatchUp,
+  Checkpoint,
+  Claim,
+  Loaded,
+  LoadedChunk,
+  LoadedEnd,
+  Sink,
+  Work,
+} from '../sink.ts';
 import { buildTable, postgresTable } from './postgres-table.ts';
 
 /** Rows of one page when a whole table is read. */
@@ -49,7 +60,6 @@ export class PostgresSink implements Sink {
       const known =
         live === null ? null : ((await buildsOf(client, projection.name)).find((b) => b.build === live) ?? null);
       if (known !== null) {
-        if (known.definition !== projection.definition) throw new DefinitionChangedError(projection.name, known.build);
         return known;
       }
       const build = await addBuild(client, projection);
@@ -135,29 +145,74 @@ export class PostgresSink implements Sink {
   async begin(projection: Projection): Promise<Build> {
     return this.#transaction(async (client) => {
       await lockProjection(client, projection.name);
-      const unfinished = (await buildsOf(client, projection.name)).filter((build) => build.state === 'BUILDING');
-      const resumable = unfinished.find((build) => build.definition === projection.definition);
-      for (const build of unfinished) if (build !== resumable) await dropBuild(client, projection, build.build);
+      const builds = await buildsOf(client, projection.name);
+      const resumable = builds.find(
+        ({ state, definition }) => state === 'BUILDING' && definition === projection.definition,
+      );
+      for (const build of builds) {
+        const isOver = build.state === 'BUILDING' || build.state === 'DROPPED'; // the latter may have been condemned only
+        if (isOver && build !== resumable) await dropBuild(client, projection, build.build);
+      }
       return resumable ?? addBuild(client, projection);
     });
+  }
+
+  async lockRebuild(projection: string): Promise<AsyncDisposable> {
+    const client = await this.pool.connect();
+    const { rows } = await client.query<{ locked: boolean }>(
+      `select pg_try_advisory_lock(hashtext('bookstream rebuild'), hashtext($1)) as locked`,
+      [projection],
+    );
+    if (rows[0]?.locked !== true) {
+      client.release();
+      throw new RebuildError(
+        `a rebuild of ${projection} is running already; nothing was begun. Wait for it, or cancel it.`,
+      );
+    }
+    return {
+      async [Symbol.asyncDispose]() {
+        client.release(true); // the lock ends with the connection
+      },
+    };
   }
 
   async load(
     projection: Projection,
     build: number,
-    checkpoint: Checkpoint,
     chunks: AsyncIterable<LoadedChunk>,
+    end: () => LoadedEnd,
   ): Promise<void> {
     await this.#transaction(async (client) => {
       for await (const { table, rows } of chunks) {
         const plan = postgresTable(table);
         await pipeline(copyBlocks(rows.map(({ row }) => plan.toCopy(row))), client.query(from(plan.copy(build))));
       }
+      const { checkpoint, loaded } = end();
       await client.query(
-        'insert into projection_checkpoints (projection, build, topic, partition, next_offset, epoch) values ($1, $2, $3, $4, $5, 1)',
-        [projection.name, build, checkpoint.topic, checkpoint.partition, checkpoint.nextOffset],
+        'insert into projection_checkpoints (projection, build, topic, partition, next_offset, epoch, loaded) values ($1, $2, $3, $4, $5, 1, $6)',
+        [projection.name, build, checkpoint.topic, checkpoint.partition, checkpoint.nextOffset, JSON.stringify(loaded)],
       );
     });
+  }
+
+  async loaded(projection: string, build: number): ReturnType<Sink['loaded']> {
+    const { rows } = await this.pool.query<{ topic: string; partition: number; next_offset: string; loaded: Loaded }>(
+      'select * from projection_checkpoints where projection = $1 and build = $2 and loaded is not null',
+      [projection, build],
+    );
+    return rows.map(({ topic, partition, next_offset, loaded }) => ({
+      topic,
+      partition,
+      nextOffset: Number(next_offset),
+      loaded,
+    }));
+  }
+
+  async verified(projection: string, build: number): Promise<void> {
+    await this.pool.query('update projection_checkpoints set loaded = null where projection = $1 and build = $2', [
+      projection,
+      build,
+    ]);
   }
 
   async index(projection: Projection, build: number): Promise<void> {
@@ -198,6 +253,11 @@ export class PostgresSink implements Sink {
       if (former === undefined) throw new RebuildError(`${name} has no live build; nothing was switched.`);
       if (former === build) return;
       await catchUp(await checkpointsOf(client, name, former));
+      const { rows: states } = await client.query<{ state: BuildState }>(
+        'select state from projection_builds where projection = $1 and build = $2 for update',
+        [name, build],
+      );
+      if (states[0]?.state === 'DROPPED') throw new RebuildCancelledError(name, build);
       await this.#show(client, projection, build);
       await client.query('update projection_live set build = $2, switched_at = now() where projection = $1', [
         name,
@@ -224,6 +284,13 @@ export class PostgresSink implements Sink {
       await client.query(`drop view if exists ${name}`);
       await client.query(`create view ${name} as select * from ${buildTable(table, build)}`);
     }
+  }
+
+  async condemn(projection: string, build: number): Promise<void> {
+    await this.pool.query(`update projection_builds set state = 'DROPPED' where projection = $1 and build = $2`, [
+      projection,
+      build,
+    ]);
   }
 
   async drop(projection: Projection, build: number): Promise<void> {
