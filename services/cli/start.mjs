@@ -1,6 +1,7 @@
 // `npm start`: runs before anything is installed, so it is plain JavaScript that Node 20 can run. Installs what is missing, then hands over to
 // `bookstream up` under Node 24.
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installPackages, root, toolEnv } from './install.mjs';
 
@@ -15,11 +16,19 @@ const child = spawn('node', [join(root, 'services', 'cli', 'bookstream.ts'), 'up
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 
-// npm that is killed tells nobody; then there is nobody left to press Ctrl-C either.
-const parent = process.ppid;
+// npm that is killed tells nobody; then there is nobody left to press Ctrl-C either. Between npm and us stands a shell that outlives it.
+const parentOf = (pid) => {
+  try {
+    return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')[1]);
+  } catch {
+    return null; // no /proc here, or the process is gone
+  }
+};
+const family = () => `${process.ppid} ${parentOf(process.ppid)}`;
 if (process.env.npm_lifecycle_event !== undefined) {
+  const begun = family();
   setInterval(() => {
-    if (process.ppid !== parent) child.kill('SIGTERM');
+    if (family() !== begun) child.kill('SIGTERM');
   }, 1000).unref();
 }
 child.on('error', (error) => {
