@@ -40,7 +40,7 @@ export async function startKafka(options: EngineOptions & { readonly brokers?: n
     nodes.map(async (node) => {
       await mkdir(node.folder, { recursive: true });
       const file = join(node.folder, 'server.properties');
-      await writeFile(file, properties({ ...node, voters, brokers }));
+      await writeFile(file, brokerProperties({ ...node, voters, brokers }));
       const logFile = join(options.dataDir, 'logs', `kafka-${node.id}.log`);
       if (!existsSync(join(node.folder, 'log', 'meta.properties')))
         await format(program, classPath, clusterId, file, logFile);
@@ -108,7 +108,8 @@ async function format(
   }
 }
 
-const properties = (node: {
+/** A broker's server.properties; docker-compose.yml says the same to its three. */
+export const brokerProperties = (node: {
   readonly id: number;
   readonly port: number;
   readonly controllerPort: number;
@@ -136,6 +137,8 @@ const properties = (node: {
     `transaction.state.log.min.isr=${inSync}`,
     'transaction.state.log.num.partitions=8',
     'group.initial.rebalance.delay.ms=0',
+    // The registry's journal, which is all it has, says no retention of its own; topics of ours say theirs.
+    'log.retention.ms=-1',
     // A laptop may be shut for a month: a topology that then finds no offsets would read its topics from the beginning.
     'offsets.retention.minutes=5256000',
     'transactional.id.expiration.ms=2147483647',

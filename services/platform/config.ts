@@ -9,7 +9,7 @@ const urlWith = (...schemes: readonly string[]) =>
   z.string().refine((value) => schemes.some((scheme) => value.startsWith(`${scheme}://`) && URL.canParse(value)));
 
 /** Each variable once: its form, what stands for it when it is not set, and an example for the message that misses it. */
-const variables = {
+export const variables = {
   KAFKA_URL: { form: z.string().regex(/^[^\s,/]+:\d+(,[^\s,/]+:\d+)*$/), example: '127.0.0.1:9092,127.0.0.1:9093' },
   REGISTRY_URL: { form: urlWith('http', 'https'), example: 'http://127.0.0.1:8081/apis/ccompat/v7' },
   POSTGRES_URL: {
