@@ -4,6 +4,7 @@ import { MongoSink } from '@bookstream/projections/sinks/mongo';
 import { PostgresSink } from '@bookstream/projections/sinks/postgres';
 import { registerSchemas } from '@bookstream/schemas/register';
 import type { EngineUrls } from '../engines/engine.ts';
+import { ensureDatabase } from '../platform/ensure-database.ts';
 import { ensureTopics } from '../platform/topics.ts';
 import { migrate } from '../users/database.ts';
 
@@ -23,12 +24,13 @@ export async function registerAll(registryUrl: string, tell: (line: string) => v
 }
 
 /**
- * The users' tables, and the first build of every read model, so that readers find it before anything writes to it.
+ * The databases where they are missing, the users' tables, and the first build of every read model, so that readers find it before anything writes to it.
  * @returns what was done, for people
  */
 export async function migrateAll(
   urls: Pick<EngineUrls, 'USERS_POSTGRES_URL' | 'POSTGRES_URL' | 'MONGO_URL'>,
 ): Promise<string> {
+  for (const url of [urls.POSTGRES_URL, urls.USERS_POSTGRES_URL]) await ensureDatabase(url);
   const applied = await migrate(urls.USERS_POSTGRES_URL);
   const sinks = { postgres: new PostgresSink(urls.POSTGRES_URL), mongo: new MongoSink(urls.MONGO_URL) };
   const outdated: string[] = [];

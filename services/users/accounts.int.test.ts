@@ -5,6 +5,7 @@ import { createLocalJWKSet } from 'jose';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Engines, ephemeralFolder, startEngines } from '../engines/start.ts';
+import { ensureDatabase } from '../platform/ensure-database.ts';
 import { Accounts, type Result, type Session } from './accounts.ts';
 import { migrate } from './database.ts';
 import { openAccounts } from './open.ts';
@@ -28,6 +29,13 @@ beforeAll(async () => {
 afterAll(async () => {
   await pool?.end();
   await engines?.[Symbol.asyncDispose]();
+});
+
+test('on a server that has no such database yet, it is made, once, by however many begin at the same time', async () => {
+  const missing = Object.assign(new URL(url), { pathname: '/not_there "yet"' }).href;
+  await Promise.all([ensureDatabase(missing), ensureDatabase(missing), ensureDatabase(missing)]);
+  expect(await migrate(missing)).not.toEqual([]);
+  await ensureDatabase(missing);
 });
 
 const password = 'a long enough sentence';

@@ -1,29 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { Client, type ClientBase, escapeIdentifier, Pool } from 'pg';
+import { Client, type ClientBase, Pool } from 'pg';
 import { MigrationChangedError } from './errors.ts';
-
-/** The users service's own database on the server that `serverUrl` names. */
-export function usersDatabaseUrl(serverUrl: string, database = 'bookstream_users'): string {
-  const url = new URL(serverUrl);
-  url.pathname = `/${database}`;
-  return url.href;
-}
-
-/** Creates the database if it is not there. Two starters at once are fine: the loser of the race finds it made. */
-export async function ensureDatabase(serverUrl: string, database: string): Promise<void> {
-  const client = new Client({ connectionString: serverUrl });
-  await client.connect();
-  try {
-    const found = await client.query('select 1 from pg_database where datname = $1', [database]);
-    if (found.rowCount === 0) await client.query(`create database ${escapeIdentifier(database)}`);
-  } catch (error) {
-    const code = (error as { code?: string }).code; // pg's errors carry the SQLSTATE here
-    if (code !== '42P04' && code !== '23505') throw error; // duplicate_database; unique_violation in pg_database
-  } finally {
-    await client.end();
-  }
-}
 
 const folder = new URL('./migrations/', import.meta.url);
 
@@ -62,7 +40,7 @@ export async function migrate(url: string): Promise<readonly string[]> {
 export const connect = (url: string): Pool => new Pool({ connectionString: url, max: 10, application_name: 'users' });
 
 /** Runs `work` in one transaction; whatever it throws rolls back and comes through. */
-export async function transaction<T>(client: ClientBase, work: (client: ClientBase) => Promise<T>): Promise<T> {
+async function transaction<T>(client: ClientBase, work: (client: ClientBase) => Promise<T>): Promise<T> {
   await client.query('begin');
   try {
     const result = await work(client);

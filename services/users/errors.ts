@@ -1,5 +1,5 @@
 /** Faults of the users service; what a person can act on is a `Refusal` (accounts.ts), not an error. */
-export class UsersError extends Error {
+class UsersError extends Error {
   readonly code: string = 'USERS';
   readonly retriable: boolean = false;
 }

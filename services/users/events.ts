@@ -20,7 +20,7 @@ export interface Cause {
 export type WriteEvent = (client: ClientBase, body: UsersEventBody, cause: Cause) => Promise<void>;
 
 /** An event with its meta. A direct change has no command, so it is its own cause. */
-export function withMeta(body: UsersEventBody, cause: Cause, occurredAt = Date.now()): UsersEvent {
+function withMeta(body: UsersEventBody, cause: Cause, occurredAt = Date.now()): UsersEvent {
   const eventId = randomUUID();
   const { actor, correlationId } = cause;
   return { ...body, meta: { eventId, commandId: eventId, correlationId, causationId: eventId, actor, occurredAt } };

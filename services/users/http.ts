@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { z } from 'zod';
-import type { Accounts, Refusal, Result, Session } from './accounts.ts';
+import type { Accounts, Refusal, Result } from './accounts.ts';
 import { InvalidTokenError, TooManyLoginsError } from './errors.ts';
 import type { AccessClaims, TokenIssuer } from './tokens.ts';
-
-/** A login as it travels to the gateway; instants in epoch ms. */
-export type SessionBody = Session;
 
 const credentials = z.object({ email: z.string().max(1000), password: z.string().max(1000) });
 const registration = credentials.extend({ displayName: z.string().max(1000) });

@@ -1,9 +1,9 @@
 import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
 import type { ClientBase, Pool } from 'pg';
 
-export const refreshLifetimeMs = 30 * 24 * 3_600_000;
+const refreshLifetimeMs = 30 * 24 * 3_600_000;
 /** A token used twice within this time is a lost race (two tabs, a lost answer), not a theft. */
-export const graceMs = 20_000;
+const graceMs = 20_000;
 
 /** A refresh token to hand out; opaque, and known to nobody but its holder. */
 export interface RefreshToken {

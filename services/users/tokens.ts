@@ -29,7 +29,7 @@ export interface AccessClaims {
 
 export const issuer = 'bookstream-users';
 export const audience = 'bookstream';
-export const accessLifetimeMs = 10 * 60_000;
+const accessLifetimeMs = 10 * 60_000;
 /** Clocks of two machines may differ by this much. */
 const toleranceSeconds = 5;
 
