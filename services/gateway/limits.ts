@@ -16,9 +16,9 @@ import { refusal } from './errors.ts';
 
 /** Words and signs of a document; refused while it is parsed, before validation, whose time grows with their square. */
 export const maxTokens = 2_000;
-export const maxDepth = 12;
-export const maxAliases = 30;
-export const maxCost = 3_000;
+const maxDepth = 12;
+const maxAliases = 30;
+const maxCost = 3_000;
 /** A page whose size the operation does not name. */
 const defaultPage = 20;
 

@@ -28,7 +28,7 @@ export const securityHeaders: Readonly<Record<string, string>> = {
 };
 
 /** Scripts of our own only, and of the inline ones those that stand in this very page. */
-export function contentPolicyOf(html: string): string {
+function contentPolicyOf(html: string): string {
   const inline = [...html.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(
     ([, script = '']) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`,
   );

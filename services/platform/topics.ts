@@ -24,7 +24,7 @@ interface Wanted {
 const unread = new Set<string>([topics.commandOutcomes.name, topics.projectionsEvents.name]);
 
 /** Every topic of the manifest and its dead-letter topic. */
-export const wantedTopics = (): readonly Wanted[] =>
+const wantedTopics = (): readonly Wanted[] =>
   Object.values(topics).flatMap((topic) => [
     topic,
     ...(unread.has(topic.name) ? [] : [{ ...dlqOf(topic), writer: null }]),

@@ -6,7 +6,7 @@ import { money } from './scalars.ts';
 const fewLeft = 5;
 
 /** Few copies count as few from 5 down. */
-export const availabilityOf = (row: StockRow | null) => {
+const availabilityOf = (row: StockRow | null) => {
   const available = Math.max(0, row?.available ?? 0);
   return { available, status: available === 0 ? 'SOLD_OUT' : available <= fewLeft ? 'FEW_LEFT' : 'IN_STOCK' };
 };
@@ -18,5 +18,3 @@ export const Book = {
   availability: async (row: BookRow, _args: unknown, context: GatewayContext) =>
     availabilityOf(await context.loaders.stock.load(row.bookId)),
 };
-
-export const BookStock = {};
