@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { register as doctor } from './commands/doctor.ts';
 import { register as down } from './commands/down.ts';
+import { register as projection } from './commands/projection.ts';
 import { register as reset } from './commands/reset.ts';
 import { register as schemas } from './commands/schemas.ts';
 import { register as seed } from './commands/seed.ts';
@@ -36,7 +37,8 @@ Examples:
   npm run bookstream -- <command> --help`,
   );
 
-for (const register of [up, down, status, doctor, service, setup, seed, topics, schemas, reset]) register(program);
+const commands = [up, down, status, doctor, service, setup, seed, topics, schemas, projection, reset];
+for (const register of commands) register(program);
 
 const everyCommand = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(everyCommand)];
 for (const command of everyCommand(program)) command.exitOverride();
