@@ -6,6 +6,7 @@ import type { EngineError } from '../engines/errors.ts';
 import { ManagedProcess } from '../engines/process.ts';
 import { type Engines, startEngines } from '../engines/start.ts';
 import { forgetRunning, tellRunning } from './running.ts';
+import type { Shop } from './seed-through.ts';
 import { createTopics, migrateAll, registerAll } from './setup.ts';
 import type { Step } from './steps.ts';
 import { Supervised } from './supervisor.ts';
@@ -19,7 +20,7 @@ export interface PlatformOptions {
   readonly ephemeral?: boolean;
   readonly web: boolean;
   /** Fills an empty shop; absent: it stays empty. */
-  readonly seed?: (origin: string, urls: EngineUrls, tell: (line: string) => void) => Promise<string>;
+  readonly seed?: (shop: Shop, tell: (line: string) => void) => Promise<string>;
   readonly say: (line: string) => void;
   /** A service died again and again; the platform is not whole any more. */
   readonly onGivenUp: (error: EngineError) => void;
@@ -119,9 +120,10 @@ export class Platform implements AsyncDisposable {
   }
 
   async #seedOnce(seed: NonNullable<PlatformOptions['seed']>, tell: (line: string) => void): Promise<string> {
-    const mark = join(this.#options.dataDir, 'seeded');
+    const { dataDir } = this.#options;
+    const mark = join(dataDir, 'seeded');
     if (existsSync(mark)) return 'done before';
-    const result = await seed(this.origin, this.urls, tell);
+    const result = await seed({ origin: this.origin, urls: this.urls, dataDir }, tell);
     await writeFile(mark, `${new Date().toISOString()}\n`);
     return result;
   }

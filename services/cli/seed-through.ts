@@ -6,7 +6,15 @@ import { books, type SeedBook } from '../seed/books.ts';
 import { FrontDoor } from '../seed/front-door.ts';
 import { password, people } from '../seed/people.ts';
 import { openAccounts } from '../users/open.ts';
-import { dataFolder } from './running.ts';
+
+/** The platform that is to be filled. */
+export interface Shop {
+  /** The gateway's. */
+  readonly origin: string;
+  readonly urls: EngineUrls;
+  /** Where ids of schemas are remembered. */
+  readonly dataDir: string;
+}
 
 const atOnce = 8;
 
@@ -16,10 +24,10 @@ const atOnce = 8;
  * @returns what was done, for people
  * @throws Error that says what was not done, and the cure
  */
-export async function seedThrough(origin: string, urls: EngineUrls, tell: (line: string) => void): Promise<string> {
+export async function seedThrough({ origin, urls, dataDir }: Shop, tell: (line: string) => void): Promise<string> {
   tell('accounts');
   // An account leaves an event in the outbox, and an event has a schema.
-  await connectSchemas({ registryUrl: urls.REGISTRY_URL, cacheDir: join(dataFolder(), 'schemas') });
+  await connectSchemas({ registryUrl: urls.REGISTRY_URL, cacheDir: join(dataDir, 'schemas') });
   await makeAccounts(urls.USERS_POSTGRES_URL);
   const admin = people.find(({ role }) => role === 'ADMIN');
   if (admin === undefined)

@@ -18,6 +18,7 @@ const schemaIdOf = (event: OrdersEvent): number => {
  */
 export class OpenOrders implements AsyncDisposable {
   readonly #open = new Set<string>();
+  #most = 0;
   #fetcher: Fetcher | null = null;
   #waiting: { readonly enough: number; readonly seen: () => void } | null = null;
 
@@ -58,7 +59,10 @@ export class OpenOrders implements AsyncDisposable {
   /** Calls `then` at the first sight of `enough` open orders. @throws Error when they are not seen within 60 s */
   until(enough: number, then: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`${this.#open.size} orders stood open, never ${enough}`)), 60_000);
+      const late = setTimeout(
+        () => reject(new Error(`at most ${this.#most} orders stood open, never ${enough}`)),
+        60_000,
+      );
       this.#waiting = {
         enough,
         seen: () => {
@@ -71,6 +75,7 @@ export class OpenOrders implements AsyncDisposable {
   }
 
   #look(): void {
+    this.#most = Math.max(this.#most, this.#open.size);
     if (this.#waiting === null || this.#open.size < this.#waiting.enough) return;
     const { seen } = this.#waiting;
     this.#waiting = null;

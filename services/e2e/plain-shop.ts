@@ -29,13 +29,15 @@ export interface Plan {
   readonly books: readonly PlannedBook[];
   readonly shoppers: readonly PlannedShopper[];
   readonly orders: readonly PlannedOrder[];
+  /** Names of books of which one more copy comes, at any time. */
+  readonly deliveries: readonly string[];
 }
 
 /**
  * Orders whose outcome in sum does not hang on who comes first: shelves and wallets are ample or hopeless, and where a shelf is scarce all who
  * want it are alike. So one serial run tells what any interleaving, with any number of crashes, must come to.
  */
-export function planOrders(seed: number, count: number): Plan {
+export function planOrders(seed: number, count: number, deliveryCount = 0): Plan {
   const random = seeded(seed);
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T; // never empty here
   const ample: PlannedBook[] = Array.from({ length: 12 }, (_, i) => ({
@@ -63,7 +65,8 @@ export function planOrders(seed: number, count: number): Plan {
     if (draw < 0.28) return { shopper: pick(rich).name, lines: [...basket(), { book: soldOut.name, quantity: 1 }] };
     return { shopper: pick(rich).name, lines: basket() };
   });
-  return { books: [...ample, soldOut, scarce], shoppers: [...rich, poor, collector], orders };
+  const deliveries = Array.from({ length: deliveryCount }, (_, i) => `ample-${i % ample.length}`);
+  return { books: [...ample, soldOut, scarce], shoppers: [...rich, poor, collector], orders, deliveries };
 }
 
 export interface Outcome {
@@ -80,6 +83,10 @@ export function runPlainShop(plan: Plan): Outcome {
   const prices = new Map(plan.books.map((book) => [book.name, book.priceMinor]));
   const stock = new Map(plan.books.map((book) => [book.name, { onHand: book.copies, committed: 0 }]));
   const balances = new Map(plan.shoppers.map((shopper) => [shopper.name, shopper.topUpMinor]));
+  for (const book of plan.deliveries) {
+    const shelf = stock.get(book);
+    if (shelf) shelf.onHand += 1;
+  }
   let confirmed = 0;
   for (const order of plan.orders) {
     const total = order.lines.reduce((sum, line) => sum + (prices.get(line.book) ?? 0) * line.quantity, 0);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { Discovery } from '../../discovery/discovery.ts';
 import type { EngineUrls } from '../../engines/engine.ts';
 import { demandUrl } from '../options.ts';
-import { useRunning } from '../running.ts';
+import { dataFolder, useRunning } from '../running.ts';
 import { seedThrough } from '../seed-through.ts';
 
 export const register = (program: Command): void => {
@@ -21,7 +21,7 @@ export const register = (program: Command): void => {
         REDIS_URL: demandUrl('REDIS_URL'),
       };
       const origin = running?.gatewayUrl ?? (await findGateway(urls.REDIS_URL));
-      console.error(await seedThrough(origin, urls, (line) => console.error(line)));
+      console.error(await seedThrough({ origin, urls, dataDir: dataFolder() }, (line) => console.error(line)));
     });
 };
 
