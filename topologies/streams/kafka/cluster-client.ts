@@ -35,13 +35,15 @@ export class Backoff {
 export class Links {
   readonly #client: ClusterClient;
   readonly #open = new Map<number, { readonly address: string; readonly link: Promise<Link> }>();
+  #closed = false;
 
   constructor(client: ClusterClient) {
     this.#client = client;
   }
 
-  /** @throws BrokerConnectionError – the broker is unknown or cannot be reached */
+  /** @throws BrokerConnectionError – the broker is unknown or cannot be reached, or these links were closed */
   async to(nodeId: number): Promise<Link> {
+    if (this.#closed) throw new BrokerConnectionError(`The connection to broker ${nodeId} was closed by us`);
     const address = this.#client.addressOf(nodeId);
     const place = `${address.host}:${address.port}`;
     const open = this.#open.get(nodeId);
@@ -58,7 +60,9 @@ export class Links {
     return link;
   }
 
+  /** For good: who was waiting on a link is told by its end, and must not open it again. */
   close(): void {
+    this.#closed = true;
     for (const { link } of this.#open.values()) link.then((one) => one.destroy()).catch(() => {}); // It never opened.
     this.#open.clear();
   }
@@ -73,6 +77,7 @@ export class ClusterClient {
   readonly #leaders = new Map<string, number>();
   readonly #coordinators = new Map<string, number>();
   #seeds = 0;
+  #closed = false;
 
   constructor(config: ConnectionConfig) {
     if (config.bootstrapServers.length === 0) {
@@ -115,6 +120,7 @@ export class ClusterClient {
 
   /** Asks whichever broker answers first in turn; a known one, else one of the bootstrap servers. */
   async askAny<T>(request: Request<T>): Promise<T> {
+    if (this.#closed) throw new BrokerConnectionError(`${request.api.name} was not sent: this client is closed`);
     let cause: unknown;
     for (const nodeId of this.#addresses.keys()) {
       try {
@@ -275,6 +281,7 @@ export class ClusterClient {
   }
 
   close(): void {
+    this.#closed = true;
     this.#shared.close();
   }
 }
