@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import {
+  isBehind,
   isFinal,
   isMoving,
+  isSettled,
   mergeSteps,
   type OrderStatus,
   type Step,
@@ -43,4 +45,18 @@ test('every status has a way: a moving one has a place, a final one has none ahe
     expect(states.includes('current')).toBe(isMoving(status) || status === 'BACKORDERED');
     if (isFinal(status)) expect(states).not.toContain('ahead');
   }
+});
+
+test('an order that was read before its last steps is behind them, and its reason is still to be read', () => {
+  expect(isBehind({ version: 3 }, [step(1), step(2), step(3), step(4, 'REJECTED')])).toBe(true);
+  expect(isBehind({ version: 4 }, [step(1), step(2), step(3), step(4, 'REJECTED')])).toBe(false);
+  expect(isBehind({ version: 0 }, [])).toBe(false);
+});
+
+test('a refused order is settled when nothing is held any more', () => {
+  const order = { status: 'REJECTED', payment: 'RELEASED', lines: [{ fulfilment: 'REJECTED' }] } as const;
+  expect(isSettled(order)).toBe(true);
+  expect(isSettled({ ...order, payment: 'HELD' })).toBe(false);
+  expect(isSettled({ ...order, lines: [{ fulfilment: 'RELEASED' }, { fulfilment: 'RESERVED' }] })).toBe(false);
+  expect(isSettled({ ...order, status: 'RESERVING', payment: 'NONE' })).toBe(false);
 });

@@ -63,6 +63,20 @@ export function statusAfter(
   return status;
 }
 
+/** The steps tell more than the order that was read with them: they come by another way and can be ahead of it. */
+export const isBehind = (order: { readonly version: number }, steps: readonly Step[]): boolean =>
+  (steps.at(-1)?.version ?? 0) > order.version;
+
+/** It has ended, and what it held has been given back: a refused order is answered for a while longer. */
+export const isSettled = (order: {
+  readonly status: OrderStatus;
+  readonly payment: string;
+  readonly lines: readonly { readonly fulfilment: string }[];
+}): boolean =>
+  isFinal(order.status) &&
+  order.payment !== 'HELD' &&
+  order.lines.every(({ fulfilment }) => fulfilment !== 'PENDING' && fulfilment !== 'RESERVED');
+
 export interface Stage {
   readonly name: string;
   readonly state: 'done' | 'current' | 'ahead' | 'broken';

@@ -5,7 +5,15 @@ import { type LiveFeed, liveFeed } from '#lib/live/live-feed.svelte.ts';
 import type { Liveness } from '#lib/live/liveness.ts';
 import { subscription } from '#lib/live/socket.svelte.ts';
 import { request } from '#lib/session.svelte.ts';
-import { isFinal, mergeSteps, type OrderStatus, type Step, statusAfter, TimelineStep } from '../progress.ts';
+import {
+  isBehind,
+  isSettled,
+  mergeSteps,
+  type OrderStatus,
+  type Step,
+  statusAfter,
+  TimelineStep,
+} from '../progress.ts';
 
 const OrderPage = graphql(
   `
@@ -105,7 +113,9 @@ export function liveOrder(id: string, placedAt: number | null) {
   let feed = $state.raw<LiveFeed | null>(null);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
+  let overtaken = 0;
   const abort = new AbortController();
+  const settled = $derived(order !== null && !isBehind(order, steps) && isSettled(order));
   const status = $derived<OrderStatus | null>(order === null ? null : statusAfter(order, steps));
 
   async function load(): Promise<void> {
@@ -123,6 +133,9 @@ export function liveOrder(id: string, placedAt: number | null) {
       error = null;
       failures = 0;
       follow();
+      // Steps and the rest of an order come to the shop's tables by two ways; what is behind is there within moments.
+      if (isBehind(order, steps)) timer = setTimeout(() => void load(), backOffMs(overtaken++));
+      else overtaken = 0;
     } catch (cause) {
       if (abort.signal.aborted) return;
       const problem = asApiError(cause);
@@ -137,7 +150,7 @@ export function liveOrder(id: string, placedAt: number | null) {
   }
 
   function follow(): void {
-    if (status !== null && isFinal(status)) {
+    if (settled) {
       feed?.stop(); // Nothing more will come.
       return;
     }
@@ -146,7 +159,7 @@ export function liveOrder(id: string, placedAt: number | null) {
       source: subscription(OrderSteps, { orderId: id }, (result) => result.orderTimeline),
       after: steps.at(-1)?.cursor ?? null,
       at: (step) => step.at,
-      finished: () => status !== null && isFinal(status),
+      finished: () => settled,
       onHole: () => void load(),
       onItem: (step) => {
         steps = mergeSteps(steps, [step]);
