@@ -81,10 +81,12 @@ test('a record that cannot be read, or whose fold throws, is told apart and chan
   const corrupt = { ...record(1, bookCreated('b', 'Emma')), value: new Uint8Array([9, 9]) };
   const orphan = record(2, priceChanged('never', 2, 5n));
   const empty = { ...record(3, bookCreated('b', 'Emma')), value: null };
-  const { decoded, bad } = decode(tables, [good, corrupt, orphan, empty]);
+  const keyless = { ...record(4, bookCreated('keyless', 'Emma')), key: null };
+  const { decoded, bad } = decode(tables, [good, corrupt, orphan, empty, keyless]);
   expect(bad.map(({ record, reason }) => [record.offset, reason])).toEqual([
     [1, 'corrupt'],
     [3, 'corrupt'],
+    [4, 'null-key'],
   ]);
   expect(keysOf(decoded).get(books)).toEqual(['b', 'never']);
   const folded = fold(decoded, new Map());

@@ -21,8 +21,11 @@ export interface Decoded {
 
 export interface BadRecord {
   readonly record: ConsumedRecord;
-  /** `corrupt` when it could not be read, `processing` when a fold threw, `refused` when the database would not have the row. */
-  readonly reason: 'corrupt' | 'processing' | 'refused';
+  /**
+   * `corrupt` when it could not be read, `null-key` when nothing says to which partition it belongs, `processing` when a fold threw, `refused`
+   * when the database would not have the row.
+   */
+  readonly reason: 'corrupt' | 'null-key' | 'processing' | 'refused';
   readonly cause: unknown;
 }
 
@@ -43,9 +46,14 @@ export function decode(
   const topic = tables[0]?.topic;
   if (topic === undefined) return { decoded, bad };
   for (const record of records) {
+    if (record.key === null) {
+      // Without a key a writer may send it to any partition, and a row is fed by one partition only.
+      bad.push({ record, reason: 'null-key', cause: new Error(`${topic.name} is keyed, and this record has no key`) });
+      continue;
+    }
     try {
       if (record.value === null) {
-        decoded.push({ record, event: null, touches: tombstoneOf(tables, record) });
+        decoded.push({ record, event: null, touches: tombstoneOf(tables, record.topic, record.key) });
         continue;
       }
       const event = topic.valueSerde.deserialize(topic.name, record.value);
@@ -58,13 +66,11 @@ export function decode(
   return { decoded, bad };
 }
 
-function tombstoneOf(tables: readonly Table[], record: ConsumedRecord): Decoded['touches'] {
+function tombstoneOf(tables: readonly Table[], topic: string, key: Uint8Array): Decoded['touches'] {
   const taken = tables.filter((table) => table.tombstones);
-  if (taken.length === 0 || record.key === null) {
-    throw new TypeError(`a record of ${record.topic} must have a value; this one was left out`);
-  }
-  const key = new TextDecoder().decode(record.key);
-  return taken.map((table) => ({ table, keys: [key] }));
+  if (taken.length === 0) throw new TypeError(`a record of ${topic} must have a value; this one was left out`);
+  const keys = [new TextDecoder().decode(key)];
+  return taken.map((table) => ({ table, keys }));
 }
 
 const placeOf = ({ topic, partition, offset, timestamp }: ConsumedRecord): Omit<At, 'key'> => ({

@@ -1,4 +1,4 @@
-import { useLocalSchemas } from '@bookstream/schemas/serde';
+import { RegistryUnavailableError, useLocalSchemas } from '@bookstream/schemas/serde';
 import { dlqOf, topics } from '@bookstream/schemas/topics';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { projections } from './all.ts';
@@ -364,6 +364,40 @@ test('Mongo: rows written without their checkpoint, as by a crash, are left as t
       [other, 0],
     ]),
   );
+});
+
+test('while the registry is away a partition waits for a schema, others are followed, and it goes on in its order', async () => {
+  await using shop = await world();
+  let away = true;
+  const unseen = restocked(idOf('book', 1), 1, 4, 4);
+  const asSent = topics.stockEvents.valueSerde.serialize(topics.stockEvents.name, unseen);
+  const prepare = async (_topic: string, bytes: Uint8Array) => {
+    if (away && Buffer.compare(bytes, asSent) === 0) throw new RegistryUnavailableError('http://registry');
+  };
+  const { topic } = stockRows;
+  const rows = { ...stockRows, topic: { ...topic, valueSerde: { ...topic.valueSerde, prepare } } };
+  await shop.mongo.prepare(stock);
+  const projector = await shop.start({ ...stock, tables: [rows], versions: rows });
+  const { partition } = shop.port.put(topics.stockEvents, unseen.bookId, unseen);
+  shop.port.put(topics.stockEvents, unseen.bookId, restocked(unseen.bookId, 2, 3, 7));
+  const others = Array.from({ length: 8 }, (_, index) => restocked(idOf('book', index + 2), 1, 1, 1));
+  const beside = others.filter(
+    (event) => shop.port.put(topics.stockEvents, event.bookId, event).partition !== partition,
+  );
+  expect(beside.length).toBeGreaterThan(0);
+  const ids = [unseen, ...others].map((event) => event.bookId);
+  const counted = async () => (await stockOf(shop.mongo.db, ids)).map((row) => row.bookId).sort();
+  await until('the other partition', counted, (seen) => seen.length === beside.length);
+  expect(await counted()).toEqual(beside.map((event) => event.bookId).sort());
+  expect(projector.status.find((one) => one.partition === partition)).toMatchObject({
+    state: 'RETRYING',
+    error: expect.any(RegistryUnavailableError),
+  });
+  away = false;
+  await until('all of it', counted, (seen) => seen.length === ids.length);
+  const found = await stockOf(shop.mongo.db, [unseen.bookId]);
+  expect(found.map((row) => [row.version, row.onHand])).toEqual([[2, 7]]);
+  expect(shop.port.records(dlqOf(topics.stockEvents).name)).toEqual([]);
 });
 
 test('Mongo: a tombstone keeps its guard and is hidden', async () => {

@@ -24,7 +24,7 @@ class TimestampMillis extends avro.types.LogicalType {
     return Number.isSafeInteger(value) ? value : undefined;
   }
   protected override _resolve(type: Type): ((value: unknown) => unknown) | undefined {
-    return avro.Type.isType(type, 'long', 'logical:timestamp-millis') ? Number : undefined;
+    return avro.Type.isType(type, 'abstract:long', 'logical:timestamp-millis') ? Number : undefined; // our `long` is an abstract one to avsc
   }
 }
 

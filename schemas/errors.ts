@@ -18,6 +18,22 @@ export class SchemaNotFoundError extends SchemaError {
   }
 }
 
+/** The registry has a schema of this id, but no record of it can be read as one of ours: likewise. */
+export class SchemaUnusableError extends SchemaError {
+  readonly code = 'SCHEMA_UNUSABLE';
+  readonly retriable = false;
+  readonly schemaId: number;
+
+  constructor(topic: string, schemaId: number, cause: Error) {
+    super(
+      `${topic}: schema ${schemaId} cannot be read by (${cause.message}); the record was not read. Its writer must register a compatible version in Avro.`,
+      { cause },
+    );
+    this.name = 'SchemaUnusableError';
+    this.schemaId = schemaId;
+  }
+}
+
 /** The bytes are not what the wire format or the schema says. */
 export class MalformedRecordError extends SchemaError {
   readonly code = 'MALFORMED_RECORD';

@@ -6,6 +6,7 @@ import type { Resolver, Type } from 'avsc';
 import { isLocal, localType, typeOf } from './avro-types.ts';
 import { RegistryUnavailableError, SchemasNotConnectedError } from './errors.ts';
 import { type AvroObject, standalone, subjects } from './local-schemas.ts';
+import { schemaOfId } from './schema-of-id.ts';
 
 /** How bytes of one schema id are read: by the writer's schema, into our own where we have one. */
 export interface Reader {
@@ -15,16 +16,21 @@ export interface Reader {
   readonly resolver: Resolver | undefined;
 }
 
+/** An id by which nothing can be read, and until when we believe it: somebody may register one later. */
+interface Missing {
+  readonly until: number;
+  /** Why the schema is of no use to us; null: the registry has none of this id. */
+  readonly cause: Error | null;
+}
+
 interface Connected {
   readonly idOf: ReadonlyMap<string, number>;
   readonly readers: Map<number, Reader>;
-  /** Ids the registry does not know, and until when we believe it: somebody may register one later. */
-  readonly missing: Map<number, number>;
+  readonly missing: Map<number, Missing>;
   readonly ask: (id: number) => Promise<void>;
 }
 
 const believeMissingMs = 5_000;
-const askTimeoutMs = 4_000;
 let connected: Connected | null = null;
 
 export function schemas(): Connected {
@@ -37,7 +43,11 @@ const readerOf = (writer: Type): Reader => {
   const shortName = fullName.slice(fullName.lastIndexOf('.') + 1);
   if (!isLocal(fullName)) return { fullName, shortName, type: writer, resolver: undefined };
   const type = localType(fullName);
-  return { fullName, shortName, type, resolver: type.equals(writer) ? undefined : type.createResolver(writer) };
+  try {
+    return { fullName, shortName, type, resolver: type.equals(writer) ? undefined : type.createResolver(writer) };
+  } catch (cause) {
+    throw new Error(`it does not fit our ${fullName}`, { cause }); // avsc writes out both schemas, or stumbles over what it compares
+  }
 };
 
 /** Ids without a registry, the same in every process: for tests that need no engine. */
@@ -45,8 +55,9 @@ export function useLocalSchemas(): void {
   const names = [...new Set(subjects().map((subject) => subject.fullName))].sort();
   const idOf = new Map(names.map((name, index) => [name, index + 1]));
   const readers = new Map(names.map((name, index) => [index + 1, readerOf(localType(name))]));
-  const missing = new Map<number, number>();
-  connected = { idOf, readers, missing, ask: async (id) => void missing.set(id, Number.POSITIVE_INFINITY) };
+  const missing = new Map<number, Missing>();
+  const ask = async (id: number) => void missing.set(id, { until: Number.POSITIVE_INFINITY, cause: null });
+  connected = { idOf, readers, missing, ask };
 }
 
 const withTimeout = async <T>(answer: Promise<T>, ms: number): Promise<T> => {
@@ -103,7 +114,7 @@ export async function connectSchemas(options: {
   const registry = new SchemaRegistry({ host: registryUrl, retry: { retries: 1, maxRetryTimeInSecs: 1 } });
   const idOf = new Map<string, number>();
   const readers = new Map<number, Reader>();
-  const missing = new Map<number, number>();
+  const missing = new Map<number, Missing>();
   const save = () => {
     const unfinished = `${path}.${process.pid}`;
     writeFileSync(unfinished, JSON.stringify(cache));
@@ -139,28 +150,35 @@ export async function connectSchemas(options: {
     idOf.set(fullName, id);
     readers.set(id, readerOf(localType(fullName)));
   }
-  for (const [id, schema] of Object.entries(cache.foreign)) readers.set(Number(id), readerOf(typeOf(schema)));
+  for (const [id, schema] of Object.entries(cache.foreign)) {
+    try {
+      readers.set(Number(id), readerOf(typeOf(schema)));
+    } catch {
+      // Ours has moved away from it since: the next record of it is told so.
+    }
+  }
   if (unknown.length > 0) save();
 
-  const asking = new Map<number, Promise<void>>();
-  const ask = async (id: number): Promise<void> => {
+  const learn = async (id: number): Promise<void> => {
     try {
-      const found = await withTimeout(registry.getSchema(id), askTimeoutMs);
-      if (!('schema' in found) || typeof found.schema !== 'function') throw new Error(`schema ${id} is not Avro`);
-      const schema = found.schema({ exportAttrs: true });
+      const schema = await schemaOfId(registryUrl, id);
+      if (schema === null) {
+        missing.set(id, { until: Date.now() + believeMissingMs, cause: null });
+        return;
+      }
       readers.set(id, readerOf(typeOf(schema)));
-      missing.delete(id);
       cache.foreign[String(id)] = schema;
-      save();
     } catch (error) {
-      if (statusOf(error) !== 404) throw new RegistryUnavailableError(registryUrl, { cause: error });
-      missing.set(id, Date.now() + believeMissingMs);
-    } finally {
-      asking.delete(id);
+      if (!(error instanceof Error) || error instanceof RegistryUnavailableError) throw error;
+      missing.set(id, { until: Date.now() + believeMissingMs, cause: error });
+      return;
     }
+    missing.delete(id);
+    save();
   };
+  const asking = new Map<number, Promise<void>>();
   const once = (id: number): Promise<void> => {
-    const pending = asking.get(id) ?? ask(id);
+    const pending = asking.get(id) ?? learn(id).finally(() => asking.delete(id));
     asking.set(id, pending);
     return pending;
   };

@@ -42,12 +42,14 @@ describe('what cannot be read says why', () => {
   const good = valueSerde.serialize(name, rejected);
 
   test.each([
-    ['no magic byte', Uint8Array.of(1, 2, 3, 4, 5, 6)],
-    ['too short', Uint8Array.of(0, 0)],
-    ['cut short', good.subarray(0, good.length - 2)],
-    ['more bytes than the record has', Uint8Array.of(...good, 0)],
-  ])('%s', (_, bytes) => {
-    expect(() => valueSerde.deserialize(name, bytes)).toThrow(MalformedRecordError);
+    ['no magic byte', Uint8Array.of(1, 2, 3, 4, 5, 6), /does not begin with a zero byte/],
+    ['too short', Uint8Array.of(0, 0), /does not begin with a zero byte/],
+    ['cut short', good.subarray(0, good.length - 2), /the bytes end before bookstream\.orders\.v1\.OrderRejected does/],
+    ['more bytes than the record has', Uint8Array.of(...good, 0), /OrderRejected ends at byte \d+ of \d+/],
+  ])('%s', (_, bytes, cause) => {
+    const read = () => valueSerde.deserialize(name, bytes);
+    expect(read).toThrow(MalformedRecordError);
+    expect(read).toThrow(cause);
   });
 
   test('an id that no registry knows', () => {

@@ -1,18 +1,18 @@
 import { isLocal, localType } from './avro-types.ts';
-import { MalformedRecordError, SchemaNotFoundError } from './errors.ts';
+import { MalformedRecordError, SchemaNotFoundError, SchemaUnusableError } from './errors.ts';
 import { fullNameOf } from './local-schemas.ts';
 import type { TopicEntry } from './manifest.ts';
 import { type Reader, schemas } from './schema-ids.ts';
 
-export { MalformedRecordError, RegistryUnavailableError, SchemaNotFoundError } from './errors.ts';
+export { MalformedRecordError, RegistryUnavailableError, SchemaNotFoundError, SchemaUnusableError } from './errors.ts';
 export { connectSchemas, useLocalSchemas } from './schema-ids.ts';
 
 /** The same shape as the stream library's Serde, so that a topic here is a topic there. */
 export interface Serde<T> {
   serialize(topic: string, value: T): Uint8Array;
-  /** @throws SchemaNotFoundError, MalformedRecordError */
+  /** @throws SchemaNotFoundError, SchemaUnusableError, MalformedRecordError */
   deserialize(topic: string, bytes: Uint8Array): T;
-  /** Undefined: nothing is missing. Resolves when the schema is known, or known not to exist; rejects (retriable) while the registry is away. */
+  /** Undefined: nothing is missing. Resolves when the schema is known, or known to be of no use; rejects (retriable) while the registry is away. */
   prepare?(topic: string, bytes: Uint8Array): Promise<void> | undefined;
 }
 
@@ -39,7 +39,7 @@ function prepare(_topic: string, bytes: Uint8Array): Promise<void> | undefined {
   const id = schemaIdOf(bytes);
   if (id === null) return undefined;
   const { readers, missing, ask } = schemas();
-  if (readers.has(id) || (missing.get(id) ?? 0) > Date.now()) return undefined;
+  if (readers.has(id) || (missing.get(id)?.until ?? 0) > Date.now()) return undefined;
   return ask(id);
 }
 
@@ -47,6 +47,7 @@ function decode(topic: string, bytes: Uint8Array, reader: Reader): object {
   const buffer = asBuffer(bytes);
   try {
     const { value, offset } = reader.type.decode(buffer, headerBytes, reader.resolver);
+    if (offset < 0) throw new MalformedRecordError(topic, `the bytes end before ${reader.fullName} does`);
     if (offset !== buffer.length) {
       throw new MalformedRecordError(topic, `${reader.fullName} ends at byte ${offset} of ${buffer.length}`);
     }
@@ -93,8 +94,12 @@ export function avroSerde<T extends { readonly type: string }>(entry: TopicEntry
       const id = schemaIdOf(bytes);
       if (id === null)
         throw new MalformedRecordError(topic, 'the value does not begin with a zero byte and a schema id');
-      const reader = schemas().readers.get(id);
-      if (reader === undefined) throw new SchemaNotFoundError(topic, id);
+      const { readers, missing } = schemas();
+      const reader = readers.get(id);
+      if (reader === undefined) {
+        const cause = missing.get(id)?.cause;
+        throw cause ? new SchemaUnusableError(topic, id, cause) : new SchemaNotFoundError(topic, id);
+      }
       if (!fullNames.has(reader.shortName) || fullNames.get(reader.shortName) !== reader.fullName) {
         throw new MalformedRecordError(topic, `${reader.fullName} does not belong on this topic`);
       }

@@ -13,6 +13,7 @@ import {
 import { accepted, Inbox, inboxStore, rejected } from '../shared/inbox.ts';
 import { Consequences } from '../shared/meta.ts';
 import { type Routed, route } from '../shared/routed.ts';
+import { whole } from '../shared/whole.ts';
 import { decide, evolve } from './catalogue.ts';
 
 export const applicationId = 'bookstream-catalogue';
@@ -62,7 +63,7 @@ export function build(builder: StreamsBuilder): void {
   );
   builder.addStateStore(inboxStore('book-outcomes'));
   const decided = builder
-    .stream(topics.booksCommands, { nullKeys: 'dead-letter' })
+    .stream(topics.booksCommands, whole)
     .process<string, Routed>(() => new CatalogueProcessor(), { as: nodeName, stores: ['books', 'book-outcomes'] });
   route(decided, ['booksEvents', 'booksState', 'commandOutcomes']);
 }

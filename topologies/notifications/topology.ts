@@ -16,6 +16,7 @@ import { accepted, Inbox, inboxStore, refusal, rejected } from '../shared/inbox.
 import { Consequences } from '../shared/meta.ts';
 import { type Routed, route } from '../shared/routed.ts';
 import { stateSerde } from '../shared/state-serde.ts';
+import { whole } from '../shared/whole.ts';
 import { noticeOf } from './notifications.ts';
 
 export const applicationId = 'bookstream-notifications';
@@ -97,7 +98,7 @@ export function build(builder: StreamsBuilder): void {
   );
   builder.addStateStore(inboxStore('notification-outcomes'));
   const outcomes = builder
-    .stream(topics.ordersEvents, { nullKeys: 'dead-letter' })
+    .stream(topics.ordersEvents, whole)
     .filter((_orderId, event) => noticeOf(event) !== null, { as: 'worth-telling' })
     .selectKey((_orderId, event): string => event.userId, { as: 'by-person' })
     .repartition({
@@ -107,7 +108,7 @@ export function build(builder: StreamsBuilder): void {
     })
     .mapValues((event): OrdersEvent | NotificationsCommand => event);
   const commands = builder
-    .stream(topics.notificationsCommands, { nullKeys: 'dead-letter' })
+    .stream(topics.notificationsCommands, whole)
     .mapValues((command): OrdersEvent | NotificationsCommand => command);
   const decided = outcomes.merge(commands).process<string, Routed>(() => new NotificationsProcessor(), {
     as: nodeName,

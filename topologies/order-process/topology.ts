@@ -16,6 +16,7 @@ import { accepted, Inbox, inboxStore, rejected } from '../shared/inbox.ts';
 import { Consequences } from '../shared/meta.ts';
 import { type Routed, route } from '../shared/routed.ts';
 import { stateSerde } from '../shared/state-serde.ts';
+import { whole } from '../shared/whole.ts';
 import { decide, type OrderInput, type PersonsOrderCommand, place, placingOf } from './decide.ts';
 import { asEvent, evolve, type Order, type OrderFact } from './order.ts';
 import { type Demand, react } from './react.ts';
@@ -177,15 +178,9 @@ export function build(builder: StreamsBuilder, reaction: typeof react = react): 
   );
   builder.addStateStore(inboxStore('order-outcomes'));
 
-  const commands = builder
-    .stream(topics.ordersCommands, { nullKeys: 'dead-letter' })
-    .mapValues((value): OrderInput => value);
-  const stock = builder
-    .stream(topics.reservationsEvents, { nullKeys: 'dead-letter' })
-    .mapValues((value): OrderInput => value);
-  const wallet = builder
-    .stream(topics.paymentsEvents, { nullKeys: 'dead-letter' })
-    .mapValues((value): OrderInput => value);
+  const commands = builder.stream(topics.ordersCommands, whole).mapValues((value): OrderInput => value);
+  const stock = builder.stream(topics.reservationsEvents, whole).mapValues((value): OrderInput => value);
+  const wallet = builder.stream(topics.paymentsEvents, whole).mapValues((value): OrderInput => value);
   const decided = commands
     .merge(stock)
     .merge(wallet)

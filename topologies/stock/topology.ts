@@ -14,6 +14,7 @@ import { accepted, Inbox, inboxStore, rejected } from '../shared/inbox.ts';
 import { Consequences } from '../shared/meta.ts';
 import { type Routed, route } from '../shared/routed.ts';
 import { stateSerde } from '../shared/state-serde.ts';
+import { whole } from '../shared/whole.ts';
 import {
   type AdminCommand,
   type Attempt,
@@ -111,7 +112,7 @@ export function build(builder: StreamsBuilder, decide: typeof decideLine = decid
   );
   builder.addStateStore(inboxStore('stock-outcomes'));
   const decided = builder
-    .stream(topics.stockCommands, { nullKeys: 'dead-letter' })
+    .stream(topics.stockCommands, whole)
     .process<string, Routed>(() => new StockProcessor(decide), {
       as: nodeName,
       stores: ['stock-by-book', 'stock-attempts', 'stock-outcomes'],

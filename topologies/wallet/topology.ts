@@ -18,6 +18,7 @@ import { accepted, Inbox, inboxStore, refusal, rejected } from '../shared/inbox.
 import { Consequences } from '../shared/meta.ts';
 import { type Routed, route } from '../shared/routed.ts';
 import { stateSerde } from '../shared/state-serde.ts';
+import { whole } from '../shared/whole.ts';
 import { decideHold, emptyWallet, type Hold, type HoldCommand, type Movement, topUp, type Wallet } from './wallet.ts';
 
 export const applicationId = 'bookstream-wallet';
@@ -125,7 +126,7 @@ export function build(builder: StreamsBuilder, decide: typeof decideHold = decid
   );
   builder.addStateStore(inboxStore('wallet-outcomes'));
   const decided = builder
-    .stream(topics.walletsCommands, { nullKeys: 'dead-letter' })
+    .stream(topics.walletsCommands, whole)
     .process<string, Routed>(() => new WalletProcessor(decide), {
       as: nodeName,
       stores: ['wallets', 'wallet-holds', 'wallet-outcomes'],
