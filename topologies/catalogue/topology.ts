@@ -32,7 +32,10 @@ class CatalogueProcessor implements Processor<string, BooksCommand, string, Rout
   }
 
   process({ key: bookId, value: command, timestamp }: StreamRecord<string, BooksCommand>): void {
-    const consequences = new Consequences(command.meta, applicationId, nodeName, timestamp);
+    const consequences = new Consequences(command.meta, applicationId, nodeName, {
+      record: timestamp,
+      now: this.#context.currentSystemTimeMs(),
+    });
     const outcome =
       this.#inbox.repeated(command, consequences) ?? this.#inbox.remember(this.#decided(bookId, command, consequences));
     this.#forward({ to: 'commandOutcomes', key: command.meta.commandId, value: outcome });

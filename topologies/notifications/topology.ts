@@ -42,7 +42,10 @@ class NotificationsProcessor implements Processor<string, OrdersEvent | Notifica
   }
 
   process({ key: userId, value: input, timestamp }: StreamRecord<string, OrdersEvent | NotificationsCommand>): void {
-    const consequences = new Consequences(input.meta, applicationId, nodeName, timestamp);
+    const consequences = new Consequences(input.meta, applicationId, nodeName, {
+      record: timestamp,
+      now: this.#context.currentSystemTimeMs(),
+    });
     if (input.type === 'MarkRead' || input.type === 'MarkAllRead') {
       const outcome =
         this.#inbox.repeated(input, consequences) ?? this.#inbox.remember(this.#mark(userId, input, consequences));

@@ -1,3 +1,4 @@
+import { lineIdOf } from '@bookstream/schemas/ids';
 import { eur } from '@bookstream/schemas/money';
 import { useLocalSchemas } from '@bookstream/schemas/serde';
 import { topics } from '@bookstream/schemas/topics';
@@ -174,4 +175,18 @@ test('the deadline of an order that was decided in time is forgotten', () => {
   } as const;
   shop.driver.inputTopic(topics.paymentsEvents).pipeInput(orderId, declined);
   expect(shop.driver.getKeyValueStore('order-deadlines').all()).toEqual([]);
+});
+
+test('an answer that comes two seconds later says so', () => {
+  using shop = driven();
+  const order = placeOrder();
+  shop.commands.pipeInput(order.orderId, order, startMs);
+  shop.driver.advanceWallClock(2_000);
+  const lineId = lineIdOf(order.orderId, 0);
+  const about = { meta: meta('an answer', startMs), bookId, orderId: order.orderId, lineId, attempt: 1, quantity: 2 };
+  shop.driver
+    .inputTopic(topics.reservationsEvents)
+    .pipeInput(order.orderId, { type: 'LineReserved', ...about }, startMs);
+  const times = shop.read.events.readValues().map((event) => event?.meta.occurredAt);
+  expect(times).toEqual([startMs, startMs, startMs + 2_000]);
 });

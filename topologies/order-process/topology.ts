@@ -59,7 +59,10 @@ class OrderProcessor implements Processor<string, OrderInput, string, Routed> {
   }
 
   process({ key: orderId, value: input, timestamp }: StreamRecord<string, OrderInput>): void {
-    const consequences = new Consequences(input.meta, applicationId, nodeName, timestamp);
+    const consequences = new Consequences(input.meta, applicationId, nodeName, {
+      record: timestamp,
+      now: this.#context.currentSystemTimeMs(),
+    });
     const order = this.#orders.get(orderId);
     if (isPersonsCommand(input)) this.#command(input, order, consequences);
     else if (order !== null) this.#write(order.orderId, order.userId, order, decide(input, order), consequences);
@@ -88,7 +91,7 @@ class OrderProcessor implements Processor<string, OrderInput, string, Routed> {
       bookOf: (bookId) => this.#books.get(bookId),
       holdId: uuidv5(command.orderId, 'hold', 1),
       deadlineId: uuidv5(command.orderId, 'deadline', 1),
-      deadlineAt: consequences.occurredAt + deadlineMs,
+      deadlineAt: consequences.recordTime + deadlineMs,
     });
   }
 

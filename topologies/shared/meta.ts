@@ -3,24 +3,29 @@ import type { Meta } from '@bookstream/schemas/types/common';
 
 /**
  * Makes the `meta` of everything that one input causes, in order: the ids hang on the cause and the place, so a replay makes them again.
- * `occurredAt` is the input's record time: a topology has no clock.
+ * `occurredAt` is when it was decided, told by the task's clock and never before its cause. It is a fact for people: what is decided hangs on
+ * the record time, which is the same in every replay.
  */
 export class Consequences {
   readonly #cause: Meta;
   readonly #applicationId: string;
   readonly #nodeName: string;
+  /** Of the input, epoch ms. */
+  readonly recordTime: number;
   readonly #occurredAt: number;
   readonly #made = new Map<string, number>();
 
-  constructor(cause: Meta, applicationId: string, nodeName: string, occurredAt: number) {
+  constructor(
+    cause: Meta,
+    applicationId: string,
+    nodeName: string,
+    time: { readonly record: number; readonly now: number },
+  ) {
     this.#cause = cause;
     this.#applicationId = applicationId;
     this.#nodeName = nodeName;
-    this.#occurredAt = occurredAt;
-  }
-
-  get occurredAt(): number {
-    return this.#occurredAt;
+    this.recordTime = time.record;
+    this.#occurredAt = Math.max(cause.occurredAt, time.now);
   }
 
   /**

@@ -49,7 +49,10 @@ class StockProcessor implements Processor<string, StockCommand, string, Routed> 
   }
 
   process({ key: bookId, value: command, timestamp }: StreamRecord<string, StockCommand>): void {
-    const consequences = new Consequences(command.meta, applicationId, nodeName, timestamp);
+    const consequences = new Consequences(command.meta, applicationId, nodeName, {
+      record: timestamp,
+      now: this.#context.currentSystemTimeMs(),
+    });
     if ('payloadHash' in command) this.#admin(bookId, command, consequences);
     else this.#line(bookId, command, consequences);
   }

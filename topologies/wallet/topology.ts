@@ -52,7 +52,10 @@ class WalletProcessor implements Processor<string, WalletsCommand, string, Route
   }
 
   process({ key: userId, value: command, timestamp }: StreamRecord<string, WalletsCommand>): void {
-    const consequences = new Consequences(command.meta, applicationId, nodeName, timestamp);
+    const consequences = new Consequences(command.meta, applicationId, nodeName, {
+      record: timestamp,
+      now: this.#context.currentSystemTimeMs(),
+    });
     if (command.type === 'TopUp') this.#topUp(userId, command, consequences);
     else if (command.type === 'RefundFunds') throw new Error('refunds cannot be paid yet; no money moved');
     else this.#hold(userId, command, consequences);
