@@ -13,7 +13,13 @@ export {
 export { GlobalKTable, KTable, type TableResultOptions } from './dsl/k-table.ts';
 export type { Forwarded, Processor, ProcessorContext, ProcessorSupplier } from './dsl/processor.ts';
 export { type KeyValueStoreOptions, Stores } from './dsl/stores.ts';
-export { type ConsumedOptions, StreamsBuilder, type TableOptions, type TopicLike } from './dsl/streams-builder.ts';
+export {
+  type ConsumedOptions,
+  type StreamOptions,
+  StreamsBuilder,
+  type TableOptions,
+  type TopicLike,
+} from './dsl/streams-builder.ts';
 export { JoinWindows } from './dsl/windows.ts';
 export * from './errors.ts';
 export type { Header } from './kafka/port.ts';

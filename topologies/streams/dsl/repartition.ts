@@ -48,5 +48,6 @@ export function throughTopic<K, V>(graph: Graph, parent: TopologyNode, through: 
     timestampExtractor: null,
     offsetReset: 'earliest',
     nullKeys: 'keep',
+    nullValues: 'keep',
   });
 }

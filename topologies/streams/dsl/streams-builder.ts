@@ -28,6 +28,11 @@ export interface ConsumedOptions<K, V> {
   readonly nullKeys?: 'keep' | 'dead-letter';
 }
 
+export interface StreamOptions<K, V> extends ConsumedOptions<K, V> {
+  /** `dead-letter`: a record without a value is refused at the door, for streams whose readers take a value for granted. */
+  readonly nullValues?: 'keep' | 'dead-letter';
+}
+
 export interface TableOptions<K, V> extends ConsumedOptions<K, V> {
   /** Names the store and its changelog. Without it the table keeps no rows and passes updates on; a join or `groupBy` needs rows. */
   readonly store?: string;
@@ -62,7 +67,8 @@ const sameSource = (a: SourceSpec, b: SourceSpec): boolean =>
   a.valueSerde === b.valueSerde &&
   a.timestampExtractor === b.timestampExtractor &&
   a.offsetReset === b.offsetReset &&
-  a.nullKeys === b.nullKeys;
+  a.nullKeys === b.nullKeys &&
+  a.nullValues === b.nullValues;
 
 /** Where a topology begins: sources, tables, stores; `build` checks it and gives the graph. */
 export class StreamsBuilder {
@@ -74,7 +80,7 @@ export class StreamsBuilder {
   }
 
   /** Every record of a topic. Read twice, it is one source. */
-  stream<K, V>(topic: TopicArgument<K, V>, options: ConsumedOptions<K, V> = {}): KStream<K, V> {
+  stream<K, V>(topic: TopicArgument<K, V>, options: StreamOptions<K, V> = {}): KStream<K, V> {
     const { name, keySerde, valueSerde } = serdesOf(topic, options);
     const source = this.#source(this.#graph.name('KSTREAM-SOURCE-', options.as), name, keySerde, valueSerde, options);
     const there = this.#streams.get(name);
@@ -125,7 +131,7 @@ export class StreamsBuilder {
     topic: string,
     keySerde: Serde<K>,
     valueSerde: Serde<V>,
-    options: ConsumedOptions<K, V>,
+    options: StreamOptions<K, V>,
   ): SourceSpec {
     return {
       name,
@@ -136,6 +142,7 @@ export class StreamsBuilder {
       timestampExtractor: options.timestampExtractor ?? null,
       offsetReset: options.offsetReset ?? 'earliest',
       nullKeys: options.nullKeys ?? 'keep',
+      nullValues: options.nullValues ?? 'keep',
     };
   }
 

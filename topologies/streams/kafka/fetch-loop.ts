@@ -1,3 +1,4 @@
+import { earliestOffsets } from './admin.ts';
 import { type ClusterClient, isTransient, type Links } from './cluster-client.ts';
 import { BrokerConnectionError, BrokerRefusalError } from './errors.ts';
 import { type Fetcher, type FetcherOptions, partitionName, type TopicPartition } from './port.ts';
@@ -162,8 +163,7 @@ export class FetchLoop implements Fetcher {
   #deliver(reading: Reading, answer: FetchedPartition, readCommitted: boolean): void {
     const { topic, partition, highWatermark, lastStableOffset, logStartOffset } = answer;
     if (answer.errorCode === outOfRange) {
-      this.#readings.delete(partitionName(reading));
-      this.#options.onOutOfRange({ topic, partition }, reading.position, logStartOffset);
+      void this.#outOfRange(reading); // It handles its own errors.
       return;
     }
     if (answer.errorCode !== 0) {
@@ -174,11 +174,29 @@ export class FetchLoop implements Fetcher {
     try {
       const aborted = readCommitted ? answer.aborted : null;
       const { records, nextOffset } = readBatches(topic, partition, answer.records, reading.position, aborted);
+      this.#options.onBatch({ topic, partition, records, nextOffset, highWatermark, lastStableOffset, logStartOffset });
+      // Only now: what was not taken is asked for again, never skipped.
       reading.position = nextOffset;
       reading.failingSince = null;
-      this.#options.onBatch({ topic, partition, records, nextOffset, highWatermark, lastStableOffset, logStartOffset });
     } catch (error) {
       this.#failed(reading, asError(error));
+    }
+  }
+
+  /** The refusal does not tell where the log begins (it says -1), so that is asked for. */
+  async #outOfRange(reading: Reading): Promise<void> {
+    const name = partitionName(reading);
+    reading.inFlight = true;
+    try {
+      const start = (await earliestOffsets(this.#client, [reading])).get(name) ?? 0;
+      if (this.#closed || this.#readings.get(name) !== reading) return;
+      this.#readings.delete(name);
+      const { topic, partition } = reading;
+      this.#options.onOutOfRange({ topic, partition }, reading.position, start);
+    } catch (error) {
+      reading.inFlight = false;
+      this.#failed(reading, asError(error));
+      this.#schedule();
     }
   }
 

@@ -107,6 +107,73 @@ test('a second owner of the ids shuts the first one out', async () => {
   await Promise.all([first.close(), second.close()]);
 });
 
+/** What a reader of one partition is told from `offset` on, until `enough` of it has come. */
+async function follow(
+  topic: string,
+  offset: number,
+  take: (value: string) => void,
+  enough: (seen: { readonly lost: readonly [number, number][]; readonly errors: readonly string[] }) => boolean,
+) {
+  const seen = { lost: [] as [number, number][], errors: [] as string[] };
+  const fetcher = kafka.fetcher({
+    isolation: 'read_committed',
+    onBatch: ({ records }) => {
+      for (const { value } of records) take(Buffer.from(value ?? []).toString());
+    },
+    onOutOfRange: (partition, position, start) => {
+      seen.lost.push([position, start]);
+      fetcher.assign(partition, start);
+    },
+    onError: (error) => seen.errors.push(error.message),
+  });
+  fetcher.assign({ topic, partition: 0 }, offset);
+  await expect.poll(() => enough(seen), { timeout: 10_000 }).toBe(true);
+  await fetcher.close();
+  return seen;
+}
+
+test('a position outside the log is told with where the log begins, and reading goes on there', async () => {
+  await kafka.createTopics([{ name: 'cut', partitions: 1 }]);
+  const producer = await kafka.producer();
+  for (const value of ['a', 'b', 'c', 'd']) await producer.send([record('cut', value)]);
+  await kafka.deleteRecords([{ topic: 'cut', partition: 0, offset: 2 }]);
+  for (const outside of [0, 99]) {
+    const values: string[] = [];
+    const { lost } = await follow(
+      'cut',
+      outside,
+      (value) => values.push(value),
+      () => values.length >= 2,
+    );
+    expect(lost).toEqual([[outside, 2]]);
+    expect(values).toEqual(['c', 'd']);
+  }
+  await producer.close();
+});
+
+test('a batch that its taker threw at comes again', async () => {
+  await kafka.createTopics([{ name: 'thrown-at', partitions: 1 }]);
+  const producer = await kafka.producer();
+  await producer.send([record('thrown-at', 'a')]);
+  const taken: string[] = [];
+  let throws = true;
+  const { errors } = await follow(
+    'thrown-at',
+    0,
+    (value) => {
+      if (throws) {
+        throws = false;
+        throw new Error('not now');
+      }
+      taken.push(value);
+    },
+    () => taken.length > 0,
+  );
+  expect(taken).toEqual(['a']);
+  expect(errors).toEqual(['not now']);
+  await producer.close();
+});
+
 test('two static members share a topic; one comes back to its own partitions', async () => {
   await kafka.createTopics([{ name: 'shared', partitions: 4 }]);
   const partitions = [0, 1, 2, 3].map((partition) => ({ topic: 'shared', partition }));
@@ -145,4 +212,31 @@ test('two static members share a topic; one comes back to its own partitions', a
   const back = await member('two');
   expect(held.get('two')).toEqual([1, 3]);
   await Promise.all([one.leave({ forget: true }), back.leave({ forget: true })]);
+});
+
+test('a port that was closed while its polls waited leaves no socket, so that its process can end', async () => {
+  const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+  const aTurn = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  await kafka.partitionCounts([]); // the other port's own connection is open,
+  await aTurn(); // and the one by which it found its brokers is gone
+  const before = sockets();
+  const port = await connectKafka({ bootstrapServers: broker.bootstrapServers, clientId: 'closing-test' });
+  await port.createTopics([{ name: 'closing', partitions: 2 }]);
+  const polled = Promise.withResolvers<void>();
+  const fetcher = port.fetcher({
+    isolation: 'read_committed',
+    onBatch: () => polled.resolve(),
+    onOutOfRange: () => {},
+    onError: () => {},
+    maxWaitMs: 200,
+  });
+  fetcher.assign({ topic: 'closing', partition: 0 }, 0);
+  await polled.promise; // its next poll is on its way by the time we close
+  fetcher.assign({ topic: 'closing', partition: 1 }, 0);
+  await aTurn();
+  await fetcher.close();
+  await port.close();
+  const deadline = Date.now() + 3_000;
+  while (sockets() > before && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(sockets()).toBe(before);
 });

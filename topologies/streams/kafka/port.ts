@@ -54,9 +54,9 @@ export interface Fetcher {
 
 export interface FetcherOptions {
   readonly isolation: 'read_committed' | 'read_uncommitted';
-  /** Called synchronously, in offset order per partition. */
+  /** Called synchronously, in offset order per partition. If it throws, the batch counts as not taken: `onError` is told, and it comes again. */
   readonly onBatch: (batch: FetchedBatch) => void;
-  /** The position lies outside the log; the partition stays unassigned until it is assigned again. */
+  /** The position lies outside the log, which begins at `logStartOffset`; the partition stays unassigned until it is assigned again. */
   readonly onOutOfRange: (partition: TopicPartition, position: number, logStartOffset: number) => void;
   /** A fault the loop could not cure by itself within its retries; it goes on trying. */
   readonly onError: (error: Error) => void;

@@ -28,6 +28,8 @@ export interface TaskContext {
   schedule(intervalMs: number, type: PunctuationType, callback: (nowMs: number) => void): Cancellable;
   /** True once a node has failed with the record under way: nothing more of it counts. */
   readonly failed: boolean;
+  /** How many records have failed and were taken back: what an operator remembers beside its stores may be wrong after each. */
+  readonly failures: number;
   fail(node: string, error: unknown): void;
   dropped(node: string, reason: DropReason): void;
   /** Partition null: chosen by the key's bytes, as Kafka's default partitioner does. */
@@ -68,6 +70,8 @@ export interface SourceNode extends NodeBase {
   readonly offsetReset: 'earliest' | 'latest';
   /** `keep`: as Kafka Streams, operators that need a key drop such records. `dead-letter`: refused at the door. */
   readonly nullKeys: 'keep' | 'dead-letter';
+  /** Likewise; never `dead-letter` of a table, where a null value deletes. */
+  readonly nullValues: 'keep' | 'dead-letter';
 }
 
 export interface ProcessorNode extends NodeBase {

@@ -35,6 +35,7 @@ export class Topology {
     this.globalTables = graph.globalTables;
     this.#coPartitioned = graph.coPartitioned;
     const globals = new Set(graph.globalTables.map((table) => table.store.spec.name));
+    checkGlobalTables(graph.globalTables, graph.nodes, graph.stores);
     checkNames(graph.nodes, graph.stores, globals);
     this.subTopologies = cut(graph.nodes, graph.stores, globals);
   }
@@ -146,6 +147,32 @@ function checkNames(
         `${node.name} uses the store ${store}, which is not there; add it with builder.addStateStore`,
       );
     }
+  }
+}
+
+/** A global topic is read by every instance, any other by one task: it cannot be both, nor two tables. */
+function checkGlobalTables(
+  tables: readonly GlobalTable[],
+  nodes: readonly TopologyNode[],
+  stores: ReadonlyMap<string, StoreBuilder>,
+): void {
+  const names = new Set(stores.keys());
+  const topics = new Set(
+    nodes.flatMap((node) => (node.kind === 'source' && node.internal === null ? [node.topic] : [])),
+  );
+  for (const { topic, store } of tables) {
+    if (topics.has(topic)) {
+      throw new TopologyError(
+        `${topic} has two sources; nothing was built. Read it once as a global table, or not as one.`,
+      );
+    }
+    if (names.has(store.spec.name)) {
+      throw new TopologyError(
+        `two stores are called ${store.spec.name}; nothing was built. Give one of them another name.`,
+      );
+    }
+    topics.add(topic);
+    names.add(store.spec.name);
   }
 }
 

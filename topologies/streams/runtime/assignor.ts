@@ -27,25 +27,30 @@ export function assignTasks(
   members: readonly Member[],
 ): ReadonlyMap<string, readonly TopicPartition[]> {
   const sorted = [...members].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-  const quota = Math.ceil(tasks.length / Math.max(1, sorted.length));
+  const least = Math.floor(tasks.length / Math.max(1, sorted.length));
+  /** How many members may have one more than the least. */
+  let larger = tasks.length % Math.max(1, sorted.length);
   const shares = new Map(sorted.map((member) => [member.memberId, [] as TaskInputs[]]));
   const owners = new Map(sorted.flatMap((member) => member.owned.map((one) => [partitionName(one), member.memberId])));
   const left: TaskInputs[] = [];
   for (const task of tasks) {
     const owner = task.partitions.map((one) => owners.get(partitionName(one))).find((one) => one !== undefined);
     const share = owner === undefined ? undefined : shares.get(owner);
-    if (share !== undefined && share.length < quota) share.push(task);
-    else left.push(task);
+    if (share !== undefined && share.length < least) share.push(task);
+    else if (share !== undefined && share.length === least && larger > 0) {
+      share.push(task);
+      larger -= 1;
+    } else left.push(task);
   }
   for (const task of left) {
-    const least = sorted.reduce<Member | null>(
+    const taker = sorted.reduce<Member | null>(
       (best, member) =>
         best === null || (shares.get(member.memberId)?.length ?? 0) < (shares.get(best.memberId)?.length ?? 0)
           ? member
           : best,
       null,
     );
-    if (least !== null) shares.get(least.memberId)?.push(task);
+    if (taker !== null) shares.get(taker.memberId)?.push(task);
   }
   return new Map([...shares].map(([memberId, share]) => [memberId, share.flatMap((task) => task.partitions)]));
 }

@@ -1,6 +1,7 @@
 import type { ConsumedRecord, FetchedBatch, ProducedRecord, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { GlobalTable } from '../plan/node.ts';
+import { checkKey } from '../state/bytes.ts';
 import { type StoreHost, TypedKeyValueStore, timestamped, timestampedSerde } from '../state/key-value-store.ts';
 import { Overlay, UndoLog } from '../state/overlay.ts';
 import type { RowWrite, StateStore, TaskStorage, TimestampedKeyValueStore } from '../state/state-store.ts';
@@ -17,6 +18,8 @@ export class GlobalTables implements GlobalTask {
   readonly #applicationId: string;
   readonly #tables: ReadonlyMap<string, GlobalTable>;
   readonly #storage: TaskStorage;
+  /** Positions of tables in memory: those on the disk would tell of rows that went with the last process. */
+  readonly #read = new Map<string, number>();
   #deadLetters: ProducedRecord[] = [];
 
   constructor(applicationId: string, tables: readonly GlobalTable[], storage: TaskStorage) {
@@ -35,7 +38,23 @@ export class GlobalTables implements GlobalTask {
   }
 
   position(partition: TopicPartition): number {
-    return Number(this.#storage.metadata(`global-rows:${partitionName(partition)}`) ?? 0);
+    const name = partitionName(partition);
+    if (!this.#isPersistent(partition.topic)) return this.#read.get(name) ?? 0;
+    return Number(this.#storage.metadata(positionOf(name)) ?? 0);
+  }
+
+  #isPersistent(topic: string): boolean {
+    return this.#tables.get(topic)?.store.spec.persistent ?? true;
+  }
+
+  /** Forgets the rows and positions of a topic whose log is not the one that was read: it is read from the beginning. */
+  wipe(topic: string, partitions: number): void {
+    const table = this.#tables.get(topic);
+    if (table === undefined) return;
+    const names = Array.from({ length: partitions }, (_, partition) => partitionName({ topic, partition }));
+    this.#storage.clear(table.store.spec.name);
+    this.#storage.write({ rows: new Map(), metadata: new Map(names.map((name) => [positionOf(name), null])) });
+    for (const name of names) this.#read.delete(name);
   }
 
   prepare(batch: FetchedBatch): Promise<void> | undefined {
@@ -51,9 +70,12 @@ export class GlobalTables implements GlobalTask {
     const table = this.#tables.get(batch.topic);
     if (table === undefined) return;
     const rows = batch.records.flatMap((record) => this.#row(table, record));
+    const name = partitionName(batch);
+    const persistent = this.#isPersistent(batch.topic);
+    if (!persistent) this.#read.set(name, batch.nextOffset);
     this.#storage.write({
       rows: new Map([[table.store.spec.name, rows]]),
-      metadata: new Map([[`global-rows:${partitionName(batch)}`, String(batch.nextOffset)]]),
+      metadata: new Map(persistent ? [[positionOf(name), String(batch.nextOffset)]] : []),
     });
   }
 
@@ -72,8 +94,9 @@ export class GlobalTables implements GlobalTask {
     };
     if (record.key === null)
       return refuse('null-key', new Error(`${table.topic} is keyed, and this record has no key`));
-    if (record.value === null) return [[record.key, null]];
     try {
+      checkKey(record.key);
+      if (record.value === null) return [[record.key, null]];
       table.keySerde.deserialize(table.topic, record.key);
       table.valueSerde.deserialize(table.topic, record.value);
     } catch (error) {
@@ -82,6 +105,8 @@ export class GlobalTables implements GlobalTask {
     return [[record.key, timestamped(record.value, record.timestamp)]];
   }
 }
+
+const positionOf = (partition: string): string => `global-rows:${partition}`;
 
 /** Nothing is ever written through this overlay: rows go straight into the storage. */
 const hostOf = ({ topic, store }: GlobalTable, storage: TaskStorage): StoreHost => ({

@@ -1,10 +1,22 @@
-import type { FetchedBatch, Fetcher, TopicPartition } from '../kafka/port.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FetchedBatch, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
+import type { Holds } from './holds.ts';
 
 /** What takes fetched records: a task, or the global tables. */
 export interface Taker {
   prepare(batch: FetchedBatch): Promise<void> | undefined;
   addRecords(batch: FetchedBatch): void;
+}
+
+export interface InletOptions {
+  readonly holds: Holds;
+  /** A batch has been handed to its taker. */
+  readonly onTaken: (batch: FetchedBatch) => void;
+  /** A schema could not be asked for; it is asked for again. */
+  readonly onWaiting: (partition: TopicPartition, error: unknown) => void;
+  /** The taker failed with a batch that had waited. With one that had not, `give` throws. */
+  readonly onFailed: (error: unknown) => void;
 }
 
 const askAgainMs = 500;
@@ -14,75 +26,67 @@ const askAgainMs = 500;
  * what had arrived meanwhile is kept in order.
  */
 export class Inlet {
-  readonly #fetcher: () => Fetcher;
-  readonly #taken: (partition: TopicPartition) => void;
+  readonly #options: InletOptions;
   readonly #waiting = new Map<string, FetchedBatch[]>();
-  readonly #onWaiting: (partition: TopicPartition, error: unknown) => void;
-  #closed = false;
 
-  constructor(
-    fetcher: () => Fetcher,
-    taken: (partition: TopicPartition) => void,
-    onWaiting: (partition: TopicPartition, error: unknown) => void,
-  ) {
-    this.#fetcher = fetcher;
-    this.#taken = taken;
-    this.#onWaiting = onWaiting;
+  constructor(options: InletOptions) {
+    this.#options = options;
   }
 
   give(batch: FetchedBatch, taker: Taker): void {
     const name = partitionName(batch);
-    const queue = this.#waiting.get(name);
-    if (queue !== undefined) {
-      queue.push(batch);
+    const waiting = this.#waiting.get(name);
+    if (waiting !== undefined) {
+      waiting.push(batch);
       return;
     }
     const wait = taker.prepare(batch);
     if (wait === undefined) {
       taker.addRecords(batch);
-      this.#taken(batch);
+      this.#options.onTaken(batch);
       return;
     }
-    this.#waiting.set(name, [batch]);
-    this.#fetcher().pause(batch);
-    void this.#drain(name, wait, taker); // it handles its own errors
+    const queue = [batch];
+    this.#waiting.set(name, queue);
+    this.#options.holds.hold(batch, 'schema');
+    this.#drain(name, queue, wait, taker).catch(this.#options.onFailed);
   }
 
-  /** Partitions that wait for a schema. */
-  get waiting(): readonly string[] {
-    return [...this.#waiting.keys()];
+  /** What waits of a partition is never handed on: its taker has lost it, and the next owner is fetched for anew. */
+  forget(partition: TopicPartition): void {
+    this.#waiting.delete(partitionName(partition));
   }
 
-  async #drain(name: string, first: Promise<void>, taker: Taker): Promise<void> {
+  async #drain(name: string, queue: FetchedBatch[], first: Promise<void>, taker: Taker): Promise<void> {
+    // Another queue, or none, under this name: the partition has moved or all is closed, and the taker may be gone.
+    const isOver = (): boolean => this.#waiting.get(name) !== queue;
     let wait: Promise<void> | undefined = first;
-    const queue = this.#waiting.get(name) ?? [];
-    for (let batch = queue[0]; batch !== undefined && !this.#closed; ) {
+    for (let batch = queue[0]; batch !== undefined; ) {
       try {
         await wait;
       } catch (error) {
-        this.#onWaiting(batch, error);
-        await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+        if (isOver()) return;
+        this.#options.onWaiting(batch, error);
+        await sleep(askAgainMs, undefined, { ref: false });
+        if (isOver()) return;
         wait = taker.prepare(batch);
         continue;
       }
-      if (this.#closed) return;
+      if (isOver()) return;
       taker.addRecords(batch);
-      this.#taken(batch);
       queue.shift();
+      const taken = batch;
       batch = queue[0];
       if (batch !== undefined) wait = taker.prepare(batch);
       else {
-        const last = name;
-        this.#waiting.delete(last);
+        this.#waiting.delete(name);
+        this.#options.holds.release(taken, 'schema');
       }
+      this.#options.onTaken(taken);
     }
-    if (this.#closed) return;
-    const dash = name.lastIndexOf('-');
-    this.#fetcher().resume({ topic: name.slice(0, dash), partition: Number(name.slice(dash + 1)) });
   }
 
   close(): void {
-    this.#closed = true;
     this.#waiting.clear();
   }
 }

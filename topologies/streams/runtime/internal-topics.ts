@@ -81,7 +81,7 @@ function internalSpecs(
     (name): TopicSpec => ({
       name,
       partitions: counts.get(name) ?? 1,
-      config: { 'cleanup.policy': 'delete', 'retention.ms': '-1' },
+      config: { 'cleanup.policy': 'delete', 'retention.ms': '-1', ...createTime },
     }),
   );
   const changelogs = plan.subTopologies.flatMap((sub) => {
@@ -90,12 +90,15 @@ function internalSpecs(
       if (changelogTopic === null) return [];
       const windowed = spec.retentionMs === null ? {} : { 'retention.ms': String(spec.retentionMs + 86_400_000) };
       const policy = spec.retentionMs === null ? 'compact' : 'compact,delete';
-      const config = { 'cleanup.policy': policy, ...windowed, ...spec.changelogConfig };
+      const config = { 'cleanup.policy': policy, ...createTime, ...windowed, ...spec.changelogConfig };
       return [{ name: changelogTopic, partitions, config }];
     });
   });
   return [...repartition, ...changelogs];
 }
+
+/** Record times are the engine's own: a broker that stamps its time on arrival would change every join and window behind. */
+const createTime = { 'message.timestamp.type': 'CreateTime' };
 
 const deadLetterSpec = (topic: string, counts: ReadonlyMap<string, number>): TopicSpec => ({
   name: deadLetterTopicOf(topic),

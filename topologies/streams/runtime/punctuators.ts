@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '../errors.ts';
 import type { Cancellable, PunctuationType } from '../plan/node.ts';
 
 interface Schedule {
@@ -13,11 +14,15 @@ export class Punctuators {
   readonly #schedules: Schedule[] = [];
 
   add(type: PunctuationType, intervalMs: number, callback: (nowMs: number) => void, startMs: number): Cancellable {
+    if (!(intervalMs >= 1))
+      throw new InvalidArgumentError(`a punctuator every ${intervalMs} ms cannot be kept; give it at least 1`);
     const schedule: Schedule = { type, intervalMs, callback, next: startMs, cancelled: false };
     this.#schedules.push(schedule);
     return {
       cancel: () => {
         schedule.cancelled = true;
+        const at = this.#schedules.indexOf(schedule);
+        if (at >= 0) this.#schedules.splice(at, 1);
       },
     };
   }
@@ -30,7 +35,7 @@ export class Punctuators {
   get nextWallClock(): number {
     let next = Number.POSITIVE_INFINITY;
     for (const schedule of this.#schedules) {
-      if (!schedule.cancelled && schedule.type === 'wall-clock-time' && schedule.next < next) next = schedule.next;
+      if (schedule.type === 'wall-clock-time' && schedule.next < next) next = schedule.next;
     }
     return next;
   }

@@ -1,55 +1,80 @@
-import type { Fetcher, KafkaPort, TopicPartition } from '../kafka/port.ts';
+import type { FetchedBatch, Fetcher, KafkaPort, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { GlobalTables } from './global-tables.ts';
+import { Holds } from './holds.ts';
+import { Inlet, type Taker } from './inlet.ts';
 import type { StreamTask } from './stream-task.ts';
 
-/** Reads partitions from a position to the end that they have now; resolves when all are read. */
+type Positions = ReadonlyMap<string, { readonly partition: TopicPartition; readonly position: number }>;
+
+export interface RestoreOptions {
+  /** Ends the reading where it is. */
+  readonly signal: AbortSignal;
+  /** A partition waits for a schema that cannot be asked for now. */
+  readonly onWaiting?: (partition: TopicPartition, error: unknown) => void;
+  readonly onProgress?: (records: number) => void;
+}
+
+/** Reads partitions from a position to the end that they have now; resolves when all are read. A position behind that end is lost too. */
 async function readToEnd(
   kafka: KafkaPort,
-  from: ReadonlyMap<string, { readonly partition: TopicPartition; position: number }>,
-  take: (name: string, batch: Parameters<Parameters<KafkaPort['fetcher']>[0]['onBatch']>[0]) => void,
+  from: Positions,
+  taker: Taker,
   lost: (name: string) => void,
+  { signal, onWaiting = () => {}, onProgress = () => {} }: RestoreOptions,
 ): Promise<void> {
   const partitions = [...from.values()].map(({ partition }) => partition);
   if (partitions.length === 0) return;
   const ends = await kafka.endOffsets(partitions);
-  const left = new Set(
-    [...from].filter(([name, { position }]) => position < (ends.get(name) ?? 0)).map(([name]) => name),
-  );
+  signal.throwIfAborted();
+  const endOf = (name: string): number => ends.get(name) ?? 0;
+  const starts = [...from].map(([name, { partition, position }]) => {
+    if (position <= endOf(name)) return { name, partition, position };
+    lost(name);
+    return { name, partition, position: 0 };
+  });
+  const left = new Set(starts.filter(({ name, position }) => position < endOf(name)).map(({ name }) => name));
   if (left.size === 0) return;
-  let fetcher: Fetcher | null = null;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      fetcher = kafka.fetcher({
-        isolation: 'read_committed',
-        onBatch: (batch) => {
-          const name = partitionName(batch);
-          if (!left.has(name)) return;
-          try {
-            take(name, batch);
-          } catch (error) {
-            reject(error);
-            return;
-          }
-          if (batch.nextOffset < (ends.get(name) ?? 0)) return;
-          left.delete(name);
-          fetcher?.unassign(batch);
-          if (left.size === 0) resolve();
-        },
-        onOutOfRange: (partition, _position, logStartOffset) => {
-          lost(partitionName(partition));
-          fetcher?.assign(partition, logStartOffset);
-        },
-        onError: reject,
-        maxWaitMs: 50,
-      });
-      for (const name of left) {
-        const reading = from.get(name);
-        if (reading !== undefined) fetcher.assign(reading.partition, reading.position);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const inlet = new Inlet({
+    holds: new Holds(() => fetcher),
+    onTaken: (batch) => {
+      onProgress(batch.records.length);
+      const name = partitionName(batch);
+      if (batch.nextOffset < endOf(name)) return;
+      left.delete(name);
+      fetcher.unassign(batch);
+      if (left.size === 0) resolve();
+    },
+    onWaiting,
+    onFailed: reject,
+  });
+  const fetcher: Fetcher = kafka.fetcher({
+    isolation: 'read_committed',
+    onBatch: (batch) => {
+      if (!left.has(partitionName(batch))) return;
+      try {
+        inlet.give(batch, taker);
+      } catch (error) {
+        reject(error);
       }
-    });
+    },
+    onOutOfRange: (partition, _position, logStartOffset) => {
+      lost(partitionName(partition));
+      fetcher.assign(partition, logStartOffset);
+    },
+    onError: reject,
+    maxWaitMs: 50,
+  });
+  const end = (): void => reject(signal.reason);
+  signal.addEventListener('abort', end);
+  try {
+    for (const { name, partition, position } of starts) if (left.has(name)) fetcher.assign(partition, position);
+    await promise;
   } finally {
-    await (fetcher as Fetcher | null)?.close();
+    signal.removeEventListener('abort', end);
+    inlet.close();
+    await fetcher.close();
   }
 }
 
@@ -57,10 +82,10 @@ async function readToEnd(
 export async function restoreTasks(
   kafka: KafkaPort,
   tasks: readonly StreamTask[],
-  onProgress: (records: number) => void = () => {},
+  options: RestoreOptions,
 ): Promise<void> {
   const owners = new Map<string, { readonly task: StreamTask; readonly store: string }>();
-  const from = new Map<string, { readonly partition: TopicPartition; position: number }>();
+  const from = new Map<string, { readonly partition: TopicPartition; readonly position: number }>();
   for (const task of tasks) {
     for (const { store, topic, partition, position } of task.changelogs) {
       const name = partitionName({ topic, partition });
@@ -68,44 +93,41 @@ export async function restoreTasks(
       from.set(name, { partition: { topic, partition }, position });
     }
   }
-  await readToEnd(
-    kafka,
-    from,
-    (name, batch) => {
-      const owner = owners.get(name);
+  const stores: Taker = {
+    prepare: () => undefined, // rows stay bytes
+    addRecords: (batch: FetchedBatch) => {
+      const owner = owners.get(partitionName(batch));
       owner?.task.restore(owner.store, batch.records, batch.nextOffset);
-      onProgress(batch.records.length);
     },
-    (name) => {
-      const owner = owners.get(name);
-      owner?.task.wipe(owner.store);
-    },
-  );
+  };
+  const wipe = (name: string): void => {
+    const owner = owners.get(name);
+    owner?.task.wipe(owner.store);
+  };
+  await readToEnd(kafka, from, stores, wipe, options);
 }
 
-/** Reads the global tables to the end that they have now. */
+/** Reads the global tables to the end that they have now; a table whose topic is not the log that was read begins anew. */
 export async function restoreGlobals(
   kafka: KafkaPort,
   globals: GlobalTables,
   partitionsOf: (topic: string) => number,
+  options: RestoreOptions,
 ): Promise<void> {
-  const from = new Map<string, { readonly partition: TopicPartition; position: number }>();
-  for (const { topic } of globals.inputs) {
-    for (let partition = 0; partition < partitionsOf(topic); partition += 1) {
-      const input = { topic, partition };
-      from.set(partitionName(input), { partition: input, position: globals.position(input) });
-    }
-  }
-  const preparing: Promise<void>[] = [];
-  await readToEnd(
-    kafka,
-    from,
-    (_name, batch) => {
-      const waits = globals.prepare(batch);
-      if (waits === undefined) globals.addRecords(batch);
-      else preparing.push(waits.then(() => globals.addRecords(batch)));
-    },
-    () => {},
+  const inputs = globals.inputs.flatMap(({ topic }) =>
+    Array.from({ length: partitionsOf(topic) }, (_, partition) => ({ topic, partition })),
   );
-  await Promise.all(preparing);
+  if (inputs.length === 0) return;
+  const [first, end] = await Promise.all([kafka.earliestOffsets(inputs), kafka.endOffsets(inputs)]);
+  for (const input of inputs) {
+    const position = globals.position(input);
+    const name = partitionName(input);
+    // Rows of all partitions lie in one store, and which of them were deleted meanwhile nobody can tell.
+    if (position > 0 && (position < (first.get(name) ?? 0) || position > (end.get(name) ?? 0)))
+      globals.wipe(input.topic, partitionsOf(input.topic));
+  }
+  const from = new Map(
+    inputs.map((partition) => [partitionName(partition), { partition, position: globals.position(partition) }]),
+  );
+  await readToEnd(kafka, from, globals, () => {}, options);
 }

@@ -51,6 +51,9 @@ interface OpenStore {
 }
 
 const noHeaders: readonly Header[] = [];
+/** Of an offset that somebody else has committed (a reset tool) nothing is known. */
+const timeOf = (metadata: string | null | undefined): number =>
+  metadata && Number.isFinite(Number(metadata)) ? Number(metadata) : -1;
 const positionOf = (store: string): string => `changelog:${store}`;
 
 /** See `Task`. One partition of one sub-topology. */
@@ -75,6 +78,7 @@ export class StreamTask implements Task, TaskContext {
   #recordTime = 0;
   #failure: unknown = null;
   #failed = false;
+  #failures = 0;
   #inFlight = false;
 
   constructor(options: TaskOptions) {
@@ -131,7 +135,7 @@ export class StreamTask implements Task, TaskContext {
     this.#streamTime = -1;
     for (const input of this.inputs) {
       const offset = committed.find((one) => one.topic === input.topic && one.partition === input.partition);
-      const time = offset?.metadata ? Number(offset.metadata) : -1;
+      const time = timeOf(offset?.metadata);
       this.#positions.set(partitionName(input), { partition: input, offset: offset?.offset ?? 0, time });
       this.#streamTime = Math.max(this.#streamTime, time);
     }
@@ -227,18 +231,29 @@ export class StreamTask implements Task, TaskContext {
       this.#refuse(raw, source, 'null-key', new Error(`${raw.topic} is keyed, and this record has no key`));
       return null;
     }
+    if (raw.value === null && source.nullValues === 'dead-letter') {
+      this.#refuse(
+        raw,
+        source,
+        'null-value',
+        new Error(`a record of ${raw.topic} must have a value, and this one has none`),
+      );
+      return null;
+    }
     let key: unknown;
     let value: unknown;
+    let timestamp = raw.timestamp;
     try {
       key = raw.key === null ? null : source.keySerde.deserialize(raw.topic, raw.key);
       value = raw.value === null ? null : source.valueSerde.deserialize(raw.topic, raw.value);
+      if (source.timestampExtractor !== null) {
+        timestamp = source.timestampExtractor({ key, value, timestamp }, partitionTime);
+        if (!Number.isSafeInteger(timestamp))
+          throw new RangeError(`the timestamp extractor of ${source.name} gave ${timestamp}, which is no epoch ms`);
+      }
     } catch (error) {
       this.#refuse(raw, source, 'malformed', error);
       return null;
-    }
-    let timestamp = raw.timestamp;
-    if (source.timestampExtractor !== null) {
-      timestamp = source.timestampExtractor({ key, value, timestamp }, partitionTime);
     }
     if (timestamp < 0) {
       this.dropped(source.name, 'negative-timestamp');
@@ -260,6 +275,7 @@ export class StreamTask implements Task, TaskContext {
     const failure = this.#failure;
     this.#failed = false;
     this.#failure = null;
+    this.#failures += 1;
     this.#undo.rollBack();
     this.#outputs.length = outputs;
     const handling = source.internal === null ? (this.#options.onFailure ?? 'fail') : 'fail';
@@ -316,6 +332,9 @@ export class StreamTask implements Task, TaskContext {
   get failed(): boolean {
     return this.#failed;
   }
+  get failures(): number {
+    return this.#failures;
+  }
   wallClock(): number {
     return this.#options.now();
   }
@@ -356,11 +375,21 @@ export class StreamTask implements Task, TaskContext {
     const topic = node.internal ? repartitionTopicOf(this.applicationId, named) : named;
     const key = record.key === null ? null : node.keySerde.serialize(topic, record.key);
     const value = record.value === null ? null : node.valueSerde.serialize(topic, record.value);
-    const partition = node.partitioner?.(record.key, record.value, this.#options.partitionsOf(topic)) ?? null;
+    const count = this.#options.partitionsOf(topic);
+    const partition = node.partitioner?.(record.key, record.value, count) ?? null;
+    if (partition !== null && !(Number.isInteger(partition) && partition >= 0 && partition < count))
+      throw new RangeError(`its partitioner chose ${partition}; ${topic} has the partitions 0 to ${count - 1}`);
     this.produce(topic, partition, key, value, record.timestamp, record.headers);
   }
 
   // ---- commit
+
+  /** Records that the next transaction would carry. */
+  get uncommitted(): number {
+    let count = this.#outputs.length;
+    for (const { overlay } of this.#stores.values()) count += overlay.dirtyCount;
+    return count;
+  }
 
   get dirty(): boolean {
     if (this.#outputs.length > 0 || this.#moved.size > 0) return true;
@@ -383,7 +412,8 @@ export class StreamTask implements Task, TaskContext {
         open.inFlight += 1;
       }
     }
-    const offsets = [...this.#moved].flatMap((name): CommittedOffset[] => {
+    const named = this.#moved.size > 0 ? this.#moved : this.#positions.keys();
+    const offsets = [...named].flatMap((name): CommittedOffset[] => {
       const position = this.#positions.get(name);
       if (position === undefined) return [];
       return [{ ...position.partition, offset: position.offset, metadata: String(position.time) }];
@@ -409,7 +439,20 @@ export class StreamTask implements Task, TaskContext {
   }
 
   aborted(): void {
+    this.#drop();
+  }
+
+  close(): void {
+    const failure = this.#drop();
+    if (failure !== null) throw failure;
+  }
+
+  /** @returns what a processor's close threw */
+  #drop(): unknown {
+    this.#failed = false;
+    this.#failure = null;
     this.#graph?.close();
+    const failure = this.#failure;
     this.#graph = null;
     this.#buffers.clear();
     this.#outputs = [];
@@ -418,9 +461,6 @@ export class StreamTask implements Task, TaskContext {
     this.#inFlight = false;
     this.#undo.mark();
     for (const { overlay } of this.#stores.values()) overlay.drop();
-  }
-
-  close(): void {
-    this.aborted();
+    return failure;
   }
 }

@@ -81,7 +81,10 @@ export interface Task {
    * its processors closed; `start` it again with the committed offsets and fetch from there.
    */
   aborted(): void;
-  /** Calls `close` of the processors. Drops what is not committed. The storage stays open: it is the owner's. */
+  /**
+   * Calls `close` of the processors. Drops what is not committed. The storage stays open: it is the owner's.
+   * @throws NodeError – a processor's own close threw; the task is closed all the same
+   */
   close(): void;
 }
 
@@ -93,7 +96,10 @@ export interface ChangelogPosition extends TopicPartition {
 export interface TaskCommit {
   /** Outputs, dead letters and changelog entries, in the order in which each partition must get them. */
   readonly records: readonly ProducedRecord[];
-  /** Next offset to read per input, with partition time in the metadata. */
+  /**
+   * Next offset to read per input, with partition time in the metadata. Never empty: offsets are what the group refuses a zombie by, so
+   * what punctuators alone have written carries them too, unmoved.
+   */
   readonly offsets: readonly CommittedOffset[];
 }
 

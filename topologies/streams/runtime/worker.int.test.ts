@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { StreamsWorker } from '../index.ts';
+import { type ProcessingGuarantee, StreamsWorker } from '../index.ts';
 import { connectKafka, type Fetcher, type KafkaPort, partitionForKey } from '../kafka/index.ts';
 import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
 import { applicationId, input, output, summing } from '../test/summing.ts';
@@ -107,6 +107,22 @@ test('a worker that is killed in mid flow, again and again, loses nothing and do
   await allSeen();
 }, 90_000);
 
+test('a worker that was frozen until another had its tasks is refused when it wakes, and nothing is doubled', async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  const frozen = startChild('one');
+  await send(230);
+  await allSeen();
+  startChild('two');
+  const sending = send(2_300);
+  await expect.poll(seenCount, { timeout: 30_000, interval: 1 }).toBeGreaterThan(expectedCount() - 2_000);
+  frozen.kill('SIGSTOP');
+  await sending;
+  await allSeen(); // 'two' has all of it, after the session of 'one' has timed out
+  frozen.kill('SIGCONT');
+  await send(230);
+  await allSeen();
+}, 90_000);
+
 test('state comes back from the changelog when the local one is gone', async () => {
   rmSync(join(stateDir, 'one'), { recursive: true, force: true });
   await using _worker = await started('one');
@@ -125,12 +141,24 @@ test('a second instance takes over half of the tasks, and the first all of them 
   await allSeen();
 }, 60_000);
 
-async function started(instanceId: string): Promise<AsyncDisposable> {
+test('at_least_once: without a crash nothing is doubled either, and a restart goes on where it was', async () => {
+  for (const count of [230, 460]) {
+    await using _worker = await started('one', 'at_least_once');
+    await send(count);
+    await allSeen();
+  }
+}, 60_000);
+
+async function started(
+  instanceId: string,
+  processingGuarantee: ProcessingGuarantee = 'exactly_once',
+): Promise<AsyncDisposable> {
   const worker = new StreamsWorker({
     applications: [{ applicationId, topology: summing() }],
     bootstrapServers: broker.bootstrapServers,
     stateDir,
     instanceId,
+    processingGuarantee,
   });
   await worker.start();
   return { [Symbol.asyncDispose]: () => worker.close() };

@@ -25,3 +25,14 @@ export function successor(key: Uint8Array): Uint8Array {
   out.set(key);
   return out;
 }
+
+/** What LMDB takes (1978 with its pages of 4 KiB) less our own first byte. Of every store, so that tests in memory tell it too. */
+const maxKeyBytes = 1977;
+
+/** @throws RangeError – found only when its transaction is committed, such a key could be neither written nor restored ever again */
+export function checkKey(key: Uint8Array): void {
+  if (key.length > maxKeyBytes)
+    throw new RangeError(
+      `a key of ${key.length} bytes cannot be stored, at most ${maxKeyBytes}; store a hash of it instead`,
+    );
+}

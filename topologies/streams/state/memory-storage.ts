@@ -2,7 +2,7 @@ import { byteString } from './bytes.ts';
 import { SortedMap } from './sorted-map.ts';
 import type { BytesStore, Row, StorageWrite, StoreSpec, TaskStorage } from './state-store.ts';
 
-/** Keeps everything in this process. Rows are kept as they are given: nobody may change bytes after they were handed over. */
+/** Keeps everything in this process. Nobody may change bytes after they were handed over. */
 export class MemoryStorage implements TaskStorage {
   readonly #stores = new Map<string, MemoryBytesStore>();
   readonly #metadata = new Map<string, string>();
@@ -42,6 +42,10 @@ export class MemoryStorage implements TaskStorage {
   }
 }
 
+/** A view of a fetched answer would keep megabytes alive for one row. */
+const owned = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+
 class MemoryBytesStore implements BytesStore {
   readonly #rows = new SortedMap<Row>();
 
@@ -68,7 +72,7 @@ class MemoryBytesStore implements BytesStore {
 
   set(key: Uint8Array, value: Uint8Array | null): void {
     if (value === null) this.#rows.delete(byteString(key));
-    else this.#rows.set(byteString(key), [key, value]);
+    else this.#rows.set(byteString(key), [owned(key), owned(value)]);
   }
 
   clear(): void {

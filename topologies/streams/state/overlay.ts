@@ -1,4 +1,4 @@
-import { byteString } from './bytes.ts';
+import { byteString, checkKey } from './bytes.ts';
 import { SortedMap } from './sorted-map.ts';
 import type { BytesStore, Row, RowWrite } from './state-store.ts';
 
@@ -57,6 +57,7 @@ export class Overlay implements Restorable {
   }
 
   get(key: Uint8Array): Uint8Array | null {
+    checkKey(key);
     const name = byteString(key);
     const row = this.#active.get(name) ?? this.#frozen?.get(name);
     return row === undefined ? this.#base.get(key) : row.value;
@@ -64,6 +65,7 @@ export class Overlay implements Restorable {
 
   /** A null value deletes. */
   put(key: Uint8Array, value: Uint8Array | null, timestamp: number): void {
+    checkKey(key);
     const name = byteString(key);
     this.#undo.push(this, name, this.#active.get(name));
     this.#active.set(name, { key, value, timestamp });
@@ -88,6 +90,11 @@ export class Overlay implements Restorable {
 
   get dirty(): boolean {
     return this.#active.size > 0;
+  }
+
+  /** Rows that the next `takeDirty` would give. */
+  get dirtyCount(): number {
+    return this.#active.size;
   }
 
   /** The writes since the last call: the last one of each key, in the order of each key's first write. Only one take may be open. */

@@ -19,6 +19,16 @@ function bootId(): string {
   }
 }
 
+/** Ticks after the boot at which a process began: ids are used again, above all in containers. Empty where the system does not tell. */
+function startOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}
+
 const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
@@ -37,15 +47,17 @@ export class StateFolder {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true });
     const lock = join(folder, 'lock');
-    const owner = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0;
-    if (owner !== 0 && owner !== process.pid && isAlive(owner)) {
+    const [pid = '', began = ''] = existsSync(lock) ? readFileSync(lock, 'utf8').split(' ') : [];
+    const owner = Number(pid);
+    if (owner !== 0 && owner !== process.pid && isAlive(owner) && (began === '' || began === startOf(owner))) {
       throw new StateFolderInUseError(
         `process ${owner} keeps its state in ${folder}; nothing was started. Stop it, or give this worker another instance id.`,
       );
     }
-    writeFileSync(lock, String(process.pid));
+    writeFileSync(lock, `${process.pid} ${startOf(process.pid)}`);
     const boot = join(folder, 'boot-id');
-    if (existsSync(boot) && readFileSync(boot, 'utf8') !== bootId()) this.#wipe();
+    // A mark that is not there may have been lost with the machine, and so may rows.
+    if (!existsSync(boot) || readFileSync(boot, 'utf8') !== bootId()) this.#wipe();
     writeFileSync(boot, bootId());
   }
 

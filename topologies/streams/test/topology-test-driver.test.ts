@@ -20,7 +20,7 @@ const summing = () => {
   const builder = new StreamsBuilder();
   builder.addStateStore(Stores.keyValue({ name: 'sums', keySerde: Serdes.string, valueSerde: Serdes.integer }));
   builder
-    .stream(numbers('in'), { nullKeys: 'dead-letter' })
+    .stream(numbers('in'), { nullKeys: 'dead-letter', nullValues: 'dead-letter' })
     .process<string, number>(
       () => {
         let context: ProcessorContext<string, number>;
@@ -89,15 +89,16 @@ describe('a record that fails leaves nothing', () => {
     expect(() => driver.inputTopic(numbers('in')).pipeInput('k', 13)).toThrow(/in-0@0.*13 is refused/);
   });
 
-  test('bytes that are no value, and a null key where one is needed', () => {
+  test('bytes that are no value, a null key and a null value where one is needed', () => {
     using driver = new TopologyTestDriver(summing());
     const input = driver.inputTopic(numbers('in'));
     input.sendBytes(new TextEncoder().encode('k'), Uint8Array.of(1, 2));
     input.sendBytes(null, Serdes.integer.serialize('in', 5));
+    input.sendBytes(new TextEncoder().encode('k'), null);
     input.pipeInput('k', 4);
     expect(driver.outputTopic(numbers('out')).readValues()).toEqual([4]);
-    expect(driver.broker.records('in.dlq')).toHaveLength(2);
-    expect(driver.drops.map((drop) => drop.reason)).toEqual(['malformed', 'null-key']);
+    expect(driver.broker.records('in.dlq')).toHaveLength(3);
+    expect(driver.drops.map((drop) => drop.reason)).toEqual(['malformed', 'null-key', 'null-value']);
   });
 });
 

@@ -74,7 +74,11 @@ export const processOperator =
           }
         },
         complete: () => {
-          processor.close?.();
+          try {
+            processor.close?.();
+          } catch (error) {
+            task.fail(name, error); // out of here it would end the process
+          }
           subscriber.complete();
         },
       });

@@ -28,9 +28,21 @@ class JoinTime {
   newest: number;
   /** No waiting entry is older. */
   oldestWaiting = Number.POSITIVE_INFINITY;
+  #failures = 0;
 
   constructor(newest: number, waiting: WaitingRoom | null) {
     this.newest = newest;
+    this.#look(waiting);
+  }
+
+  /** What a failed record told as unmatched waits again. */
+  lookAgainAfter(failures: number, waiting: WaitingRoom | null): void {
+    if (failures === this.#failures) return;
+    this.#failures = failures;
+    this.#look(waiting);
+  }
+
+  #look(waiting: WaitingRoom | null): void {
     for (const entry of waiting?.entries() ?? []) {
       this.oldestWaiting = entry.timestamp;
       break;
@@ -78,6 +90,7 @@ function joinSide(
 
   return operator(task, name, (record, emit) => {
     const { key, timestamp } = record;
+    time.lookAgainAfter(task.failures, room);
     if (timestamp > time.newest) time.newest = timestamp;
     if (key === null || record.value === null) {
       if (key === null && record.value !== null && preserved) emit({ ...record, value: value(record, null) });

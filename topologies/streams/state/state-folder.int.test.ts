@@ -1,0 +1,66 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { StateFolder, StateFolderInUseError } from './state-folder.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'state-folder-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const spec = {
+  name: 's',
+  kind: 'key-value',
+  persistent: true,
+  logged: true,
+  retentionMs: null,
+  changelogConfig: {},
+} as const;
+const key = Uint8Array.of(1);
+
+/** Writes one row, as a worker that ends there. */
+async function leaveARow(): Promise<void> {
+  const state = new StateFolder(folder);
+  const storage = state.storage('app', '0_0');
+  storage.write({ rows: new Map([['s', [[key, key]]]]), metadata: new Map() });
+  await storage.close();
+  state.close();
+}
+
+async function isThere(): Promise<boolean> {
+  const state = new StateFolder(folder);
+  const storage = state.storage('app', '0_0');
+  const there = storage.store(spec).get(key) !== null;
+  await storage.close();
+  state.close();
+  return there;
+}
+
+test('rows outlive the process, not the machine', async () => {
+  await leaveARow();
+  expect(await isThere()).toBe(true);
+  writeFileSync(join(folder, 'boot-id'), 'another boot');
+  expect(await isThere()).toBe(false);
+});
+
+test('without a mark of the boot nobody knows what was lost', async () => {
+  await leaveARow();
+  rmSync(join(folder, 'boot-id'));
+  expect(await isThere()).toBe(false);
+});
+
+test.skipIf(process.platform !== 'linux')(
+  'a living owner keeps others out; one whose id another process has by now does not',
+  () => {
+    new StateFolder(folder);
+    const lock = join(folder, 'lock');
+    const mine = readFileSync(lock, 'utf8');
+    const began = readFileSync('/proc/1/stat', 'utf8').split(') ')[1]?.split(' ')[19];
+    writeFileSync(lock, `1 ${began}`);
+    expect(() => new StateFolder(folder)).toThrow(StateFolderInUseError);
+    writeFileSync(lock, `1 ${mine.split(' ')[1]}`);
+    expect(() => new StateFolder(folder).close()).not.toThrow();
+  },
+);
