@@ -5,7 +5,6 @@ const all = '{schemas,topologies,services,projections,web}/**';
 const skip = ['**/node_modules/**', '**/dist/**', '**/build/**', '**/.bookstream/**'];
 const realEngines = {
   pool: 'forks',
-  maxWorkers: 1,
   testTimeout: 60_000,
   hookTimeout: 120_000,
 } as const;
@@ -34,6 +33,7 @@ export default defineConfig({
           include: [`${all}/*.int.test.ts`],
           exclude: [...skip, 'services/e2e/**'],
           ...realEngines,
+          maxWorkers: 2, // they wait for engines and deadlines more than they compute
           sequence: { groupOrder: 1 },
         },
       },
@@ -46,6 +46,7 @@ export default defineConfig({
           exclude: skip,
           globalSetup: 'services/e2e/platform.setup.ts',
           ...realEngines,
+          maxWorkers: 1,
           sequence: { groupOrder: 2 },
         },
       },

@@ -17,6 +17,7 @@ import type {
   Sink,
   Work,
 } from '../sink.ts';
+import { endPool } from './end-pool.ts';
 import { buildTable, postgresTable } from './postgres-table.ts';
 
 /** Rows of one page when a whole table is read. */
@@ -304,7 +305,7 @@ export class PostgresSink implements Sink {
   }
 
   async close(): Promise<void> {
-    await this.pool.end();
+    await endPool(this.pool);
   }
 
   async #transaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {

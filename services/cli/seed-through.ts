@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { endPool } from '@bookstream/projections/sinks/end-pool';
 import { bookIdOf } from '@bookstream/schemas/ids';
 import { connectSchemas } from '@bookstream/schemas/serde';
 import type { EngineUrls } from '../engines/engine.ts';
@@ -46,7 +47,7 @@ async function makeAccounts(url: string): Promise<void> {
   try {
     for (const { email, displayName, role } of people) await accounts.ensure({ email, displayName, role, password });
   } finally {
-    await pool.end();
+    await endPool(pool);
   }
 }
 

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectSchemas } from '@bookstream/schemas/serde';
-import { connectKafka } from '@bookstream/streams/kafka/index';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { launchChromium } from './chromium.ts';
+import { holdPartition } from './hold-partition.ts';
 import { newBook } from './new-book.ts';
 import { restockRecord } from './records.ts';
 import { eventually, ShopClient } from './shop-client.ts';
@@ -107,28 +107,18 @@ const stockOf = async (bookId: string) =>
     )
   ).admin.stock;
 
-/**
- * Copies that come one by one, which stock has to take in before what is ordered next: an order passes in hundredths of a second, behind a
- * lorry it can be watched.
- */
-async function deliver(bookId: string, copies: number): Promise<void> {
-  await connectSchemas({ registryUrl: urls.REGISTRY_URL, cacheDir: join(dataDir, 'schemas') });
-  const kafka = await connectKafka({ bootstrapServers: urls.KAFKA_URL, clientId: 'page-test' });
-  const producer = await kafka.producer();
-  await producer.send(Array.from({ length: copies }, () => restockRecord(randomUUID(), bookId, 1)));
-  await producer.close();
-  await kafka.close();
-}
-
 test('a shopper orders two copies, and every step and the notification arrive without a reload', async () => {
   await using ada = await Visitor.login('ada@bookstream.test');
   const before = await ada.unread();
   const [book] = await admin.books('Middlemarch');
   if (book === undefined) throw new Error('the seeded shop has no Middlemarch');
   await ada.choose(book.title, 2);
-  await deliver(book.id, 5_000);
+  await connectSchemas({ registryUrl: urls.REGISTRY_URL, cacheDir: join(dataDir, 'schemas') });
+  const stock = await holdPartition(urls.KAFKA_URL, restockRecord(randomUUID(), book.id, 1));
   await ada.order();
   await ada.sees('RESERVING');
+  expect(ada.steps).not.toContain('CONFIRMED');
+  await stock.letGo();
   const loaded = await ada.page.evaluate(() => performance.timeOrigin);
   await ada.sees('CONFIRMED');
   const told = await ada.page.getByRole('region', { name: 'What happened' }).textContent();

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { endPool } from '@bookstream/projections/sinks/end-pool';
 import { topics } from '@bookstream/schemas/topics';
 import { connectKafka, type KafkaPort } from '@bookstream/streams/kafka/index';
 import type { Pool } from 'pg';
@@ -23,7 +24,7 @@ beforeAll(async () => {
   await kafka.createTopics([{ name: topic, partitions: 4 }]);
 });
 afterAll(async () => {
-  await pool?.end();
+  if (pool !== undefined) await endPool(pool);
   await kafka?.close();
   await engines?.[Symbol.asyncDispose]();
 });

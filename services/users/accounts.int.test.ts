@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { endPool } from '@bookstream/projections/sinks/end-pool';
 import { useLocalSchemas } from '@bookstream/schemas/serde';
 import { topics } from '@bookstream/schemas/topics';
 import { createLocalJWKSet } from 'jose';
@@ -27,7 +28,7 @@ beforeAll(async () => {
   ({ pool, accounts, tokens } = await openAccounts(url));
 });
 afterAll(async () => {
-  await pool?.end();
+  if (pool !== undefined) await endPool(pool);
   await engines?.[Symbol.asyncDispose]();
 });
 

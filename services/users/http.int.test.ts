@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { endPool } from '@bookstream/projections/sinks/end-pool';
 import { useLocalSchemas } from '@bookstream/schemas/serde';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -31,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await new Promise((resolve) => server?.close(resolve));
-  await pool?.end();
+  if (pool !== undefined) await endPool(pool);
   await engines?.[Symbol.asyncDispose]();
 });
 

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { endPool } from '@bookstream/projections/sinks/end-pool';
 import { reachableHost } from '../platform/config.ts';
 import { OutboxRelay } from '../platform/outbox.ts';
 import { runProcess } from '../platform/run-process.ts';
@@ -12,7 +13,7 @@ export const main = (): Promise<void> =>
   runProcess('users', async ({ config, logger, shutdown }) => {
     await migrate(config.usersPostgresUrl);
     const { pool, accounts, tokens } = await openAccounts(config.usersPostgresUrl);
-    shutdown.add('users database', () => pool.end());
+    shutdown.add('users database', () => endPool(pool));
     pool.on('error', (error) => logger.error('database-lost', `a connection broke: ${error.message}`, { error }));
 
     const relay = new OutboxRelay({
