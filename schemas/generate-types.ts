@@ -1,4 +1,4 @@
-// `node schemas/generate-types.ts [--check]`: TypeScript types of every record and the union of every topic.
+// `npm run types`: TypeScript types of every record and the union of every topic; `--check` only says whether they are current.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AvroObject, type AvroSchema, localSchemas } from './local-schemas.ts';
@@ -83,7 +83,7 @@ export function generate(): ReadonlyMap<string, string> {
     const imports = [...foreign]
       .sort()
       .map(([from, names]) => `import type { ${[...names].sort().join(', ')} } from './${from}.ts';\n`);
-    const head = '// Generated from the .avsc files: change those, then `node schemas/generate-types.ts`.\n';
+    const head = '// Generated from the .avsc files: change those, then `npm run types`.\n';
     files.set(`${context}.ts`, [head + imports.join(''), ...declarations, ...unions].join('\n'));
   }
   return files;
@@ -107,7 +107,7 @@ if (import.meta.main) {
   if (process.argv.includes('--check')) {
     const old = stale();
     if (old.length > 0) {
-      console.error(`schemas/types is not current: ${old.join(', ')}. Run: node schemas/generate-types.ts`);
+      console.error(`schemas/types is not current: ${old.join(', ')}. Run: npm run types`);
       process.exit(1);
     }
   } else {

@@ -1,4 +1,4 @@
-// Generated from the .avsc files: change those, then `node schemas/generate-types.ts`.
+// Generated from the .avsc files: change those, then `npm run types`.
 
 /** What every event and command says about itself. Of a command, eventId and commandId are the same. */
 export interface Meta {

@@ -1,4 +1,4 @@
-// Generated from the .avsc files: change those, then `node schemas/generate-types.ts`.
+// Generated from the .avsc files: change those, then `npm run types`.
 import type { Meta, Money } from './common.ts';
 
 /** Asks to cancel an order. */

@@ -1,4 +1,4 @@
-// Generated from the .avsc files: change those, then `node schemas/generate-types.ts`.
+// Generated from the .avsc files: change those, then `npm run types`.
 import type { Meta } from './common.ts';
 
 /** The password is another; older sessions are over. */
