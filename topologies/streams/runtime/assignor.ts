@@ -1,3 +1,4 @@
+import { TopologyError } from '../errors.ts';
 import type { Member, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
@@ -18,6 +19,28 @@ export function tasksOf(plan: ApplicationPlan, partitionsOf: (topic: string) => 
         .filter((source) => partition < partitionsOf(source.topic))
         .map((source) => ({ topic: source.topic, partition })),
     }));
+  });
+}
+
+/**
+ * Those of `tasks` whose inputs are in `partitions`.
+ * @throws TopologyError – a task was given only some of its inputs: nobody may work on it, since another member has the rest
+ */
+export function tasksGiven(
+  applicationId: string,
+  tasks: readonly TaskInputs[],
+  partitions: readonly TopicPartition[],
+): readonly TaskInputs[] {
+  const mine = new Set(partitions.map(partitionName));
+  return tasks.filter((task) => {
+    const given = task.partitions.filter((partition) => mine.has(partitionName(partition)));
+    if (given.length > 0 && given.length < task.partitions.length) {
+      throw new TopologyError(
+        `${applicationId} was given ${given.map(partitionName).join(', ')} without the other inputs of task ${task.taskId}: ` +
+          'the instance that shares out the tasks runs another topology. Nothing was processed; deploy the same one on all instances.',
+      );
+    }
+    return given.length > 0;
   });
 }
 

@@ -11,16 +11,18 @@ import type {
 } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import { taskIdOf } from '../plan/application-plan.ts';
-import type { DropReason, PunctuationType, SinkNode, SourceNode, StoreBuilder, TaskContext } from '../plan/node.ts';
-import { changelogTopicOf, repartitionTopicOf, type SubTopology, topicOf } from '../plan/topology.ts';
-import { Overlay, UndoLog } from '../state/overlay.ts';
-import type { RowWrite, StateStore, TaskStorage } from '../state/state-store.ts';
+import type { DropReason, PunctuationType, SinkNode, SourceNode, TaskContext } from '../plan/node.ts';
+import { repartitionTopicOf, type SubTopology, topicOf } from '../plan/topology.ts';
+import type { StateStore, TaskStorage } from '../state/state-store.ts';
 import { deadLetterOf } from './dead-letter.ts';
+import { InputPositions } from './input-positions.ts';
 import { NodeGraph } from './node-graph.ts';
 import { PartitionGroup } from './partition-group.ts';
 import { Punctuators } from './punctuators.ts';
+import { prepareRecords, readRecord, Unreadable } from './read-record.ts';
 import type { AnyRecord, RecordMetadata } from './record.ts';
 import type { ChangelogPosition, Task, TaskCommit } from './task.ts';
+import { TaskStores } from './task-stores.ts';
 
 /** What to do with a record that cannot be read, or that a node failed with. */
 export type FailureHandling = 'dead-letter' | 'fail' | 'continue';
@@ -41,21 +43,6 @@ export interface TaskOptions {
   readonly onDropped?: (node: string, reason: DropReason, record: RecordMetadata | null, cause?: unknown) => void;
 }
 
-interface OpenStore {
-  readonly builder: StoreBuilder;
-  readonly overlay: Overlay;
-  readonly changelog: string | null;
-  store: StateStore;
-  /** Entries of the transaction in flight. */
-  inFlight: number;
-}
-
-const noHeaders: readonly Header[] = [];
-/** Of an offset that somebody else has committed (a reset tool) nothing is known. */
-const timeOf = (metadata: string | null | undefined): number =>
-  metadata && Number.isFinite(Number(metadata)) ? Number(metadata) : -1;
-const positionOf = (store: string): string => `changelog:${store}`;
-
 /** See `Task`. One partition of one sub-topology. */
 export class StreamTask implements Task, TaskContext {
   readonly id: string;
@@ -64,15 +51,12 @@ export class StreamTask implements Task, TaskContext {
   readonly inputs: readonly TopicPartition[];
   readonly #options: TaskOptions;
   readonly #sources = new Map<string, SourceNode>();
-  readonly #stores = new Map<string, OpenStore>();
-  readonly #undo = new UndoLog();
+  readonly #stores: TaskStores;
+  readonly #positions = new InputPositions();
   readonly #buffers: PartitionGroup;
   #graph: NodeGraph | null = null;
   #punctuators = new Punctuators();
   #outputs: ProducedRecord[] = [];
-  /** Next offset and partition time per input, moved since the last take. */
-  #positions = new Map<string, { readonly partition: TopicPartition; offset: number; time: number }>();
-  #moved = new Set<string>();
   #streamTime = -1;
   #metadata: RecordMetadata | null = null;
   #recordTime = 0;
@@ -91,62 +75,32 @@ export class StreamTask implements Task, TaskContext {
       .filter((topic) => options.partition < options.partitionsOf(topic))
       .map((topic) => ({ topic, partition: options.partition }));
     this.#buffers = new PartitionGroup(this.inputs, options.maxTaskIdleMs ?? 0, options.now);
-    for (const builder of options.sub.stores) this.#openStore(builder);
-  }
-
-  #openStore(builder: StoreBuilder): void {
-    const { name, logged } = builder.spec;
-    const changelog = changelogTopicOf(this.applicationId, name);
-    const overlay = new Overlay(this.#options.storage.store(builder.spec), this.#undo);
-    const store = builder.open({ overlay, topic: changelog, now: () => this.#recordTime });
-    this.#stores.set(name, { builder, overlay, changelog: logged ? changelog : null, store, inFlight: 0 });
+    this.#stores = new TaskStores({
+      applicationId: options.applicationId,
+      taskId: this.id,
+      partition: options.partition,
+      builders: options.sub.stores,
+      storage: options.storage,
+      recordTime: () => this.#recordTime,
+    });
   }
 
   // ---- restore and start
 
   get changelogs(): readonly ChangelogPosition[] {
-    return [...this.#stores].flatMap(([store, { changelog }]) =>
-      changelog === null
-        ? []
-        : [{ store, topic: changelog, partition: this.partition, position: this.#changelogPosition(store) }],
-    );
+    return this.#stores.changelogs;
   }
-
-  #changelogPosition(store: string): number {
-    return Number(this.#options.storage.metadata(positionOf(store)) ?? 0);
-  }
-
   restore(store: string, records: readonly ConsumedRecord[], nextOffset: number): void {
-    const rows = records.flatMap((record): RowWrite[] => (record.key === null ? [] : [[record.key, record.value]]));
-    this.#options.storage.write({
-      rows: new Map([[store, rows]]),
-      metadata: new Map([[positionOf(store), String(nextOffset)]]),
-    });
+    this.#stores.restore(store, records, nextOffset);
   }
-
   wipe(store: string): void {
-    this.#options.storage.clear(store);
-    this.#options.storage.write({ rows: new Map(), metadata: new Map([[positionOf(store), null]]) });
+    this.#stores.wipe(store);
   }
 
   start(committed: readonly CommittedOffset[]): void {
-    this.#positions = new Map();
-    this.#moved = new Set();
-    this.#streamTime = -1;
-    for (const input of this.inputs) {
-      const offset = committed.find((one) => one.topic === input.topic && one.partition === input.partition);
-      const time = timeOf(offset?.metadata);
-      this.#positions.set(partitionName(input), { partition: input, offset: offset?.offset ?? 0, time });
-      this.#streamTime = Math.max(this.#streamTime, time);
-    }
+    this.#streamTime = this.#positions.start(this.inputs, committed);
     this.#punctuators = new Punctuators();
-    for (const open of this.#stores.values()) {
-      open.store = open.builder.open({
-        overlay: open.overlay,
-        topic: changelogTopicOf(this.applicationId, open.builder.spec.name),
-        now: () => this.#recordTime,
-      });
-    }
+    this.#stores.reopen();
     this.#graph = new NodeGraph(this.#options.sub, this, (node, record) => this.#send(node, record));
     this.#stopIfFailed(null);
   }
@@ -155,18 +109,7 @@ export class StreamTask implements Task, TaskContext {
 
   prepare(batch: FetchedBatch): Promise<void> | undefined {
     const source = this.#sources.get(batch.topic);
-    if (source === undefined) return undefined;
-    let waits: Promise<void>[] | undefined;
-    for (const { key, value } of batch.records) {
-      const forKey = key === null ? undefined : source.keySerde.prepare?.(batch.topic, key);
-      const forValue = value === null ? undefined : source.valueSerde.prepare?.(batch.topic, value);
-      if (forKey !== undefined || forValue !== undefined) {
-        waits ??= [];
-        if (forKey !== undefined) waits.push(forKey);
-        if (forValue !== undefined) waits.push(forValue);
-      }
-    }
-    return waits === undefined ? undefined : Promise.all(waits).then(() => undefined);
+    return source === undefined ? undefined : prepareRecords(batch, source);
   }
 
   addRecords(batch: FetchedBatch): void {
@@ -209,61 +152,26 @@ export class StreamTask implements Task, TaskContext {
       throw new EngineRuleError(`task ${this.id} was given ${input}, which is not its input`);
     }
     this.#metadata = { topic: raw.topic, partition: raw.partition, offset: raw.offset };
-    const record = this.#read(raw, source, position.time);
-    if (record !== null) {
+    const record = readRecord(raw, source, position.time);
+    if (record instanceof Unreadable) this.#refuse(raw, source, record);
+    else if (record.timestamp < 0) this.dropped(source.name, 'negative-timestamp');
+    else {
       if (record.timestamp > position.time) position.time = record.timestamp;
       if (record.timestamp > this.#streamTime) this.#streamTime = record.timestamp;
       this.#recordTime = record.timestamp;
-      this.#undo.mark();
+      this.#stores.mark();
       const outputs = this.#outputs.length;
       this.#graph?.push(source.name, record);
       if (this.#failed) this.#failedWith(raw, source, outputs);
       this.#punctuate('stream-time', this.#streamTime);
     }
     position.offset = raw.offset + 1;
-    this.#moved.add(input);
+    this.#positions.moved(input);
     this.#metadata = null;
   }
 
-  /** Null: the record goes no further. */
-  #read(raw: ConsumedRecord, source: SourceNode, partitionTime: number): AnyRecord | null {
-    if (raw.key === null && source.nullKeys === 'dead-letter') {
-      this.#refuse(raw, source, 'null-key', new Error(`${raw.topic} is keyed, and this record has no key`));
-      return null;
-    }
-    if (raw.value === null && source.nullValues === 'dead-letter') {
-      this.#refuse(
-        raw,
-        source,
-        'null-value',
-        new Error(`a record of ${raw.topic} must have a value, and this one has none`),
-      );
-      return null;
-    }
-    let key: unknown;
-    let value: unknown;
-    let timestamp = raw.timestamp;
-    try {
-      key = raw.key === null ? null : source.keySerde.deserialize(raw.topic, raw.key);
-      value = raw.value === null ? null : source.valueSerde.deserialize(raw.topic, raw.value);
-      if (source.timestampExtractor !== null) {
-        timestamp = source.timestampExtractor({ key, value, timestamp }, partitionTime);
-        if (!Number.isSafeInteger(timestamp))
-          throw new RangeError(`the timestamp extractor of ${source.name} gave ${timestamp}, which is no epoch ms`);
-      }
-    } catch (error) {
-      this.#refuse(raw, source, 'malformed', error);
-      return null;
-    }
-    if (timestamp < 0) {
-      this.dropped(source.name, 'negative-timestamp');
-      return null;
-    }
-    return { key, value, timestamp, headers: raw.headers };
-  }
-
   /** A record that cannot even be read. */
-  #refuse(raw: ConsumedRecord, source: SourceNode, reason: DropReason, cause: unknown): void {
+  #refuse(raw: ConsumedRecord, source: SourceNode, { reason, cause }: Unreadable): void {
     const handling = source.internal === null ? (this.#options.onMalformed ?? 'dead-letter') : 'fail';
     if (handling === 'fail') throw new TaskFailedError(this.id, raw, cause);
     if (handling === 'dead-letter') this.#outputs.push(deadLetterOf(raw, reason, cause, this.applicationId, this.id));
@@ -276,7 +184,7 @@ export class StreamTask implements Task, TaskContext {
     this.#failed = false;
     this.#failure = null;
     this.#failures += 1;
-    this.#undo.rollBack();
+    this.#stores.rollBack();
     this.#outputs.length = outputs;
     const handling = source.internal === null ? (this.#options.onFailure ?? 'fail') : 'fail';
     if (failure instanceof EngineRuleError || handling === 'fail') throw new TaskFailedError(this.id, raw, failure);
@@ -305,7 +213,7 @@ export class StreamTask implements Task, TaskContext {
     const metadata = this.#metadata;
     this.#metadata = null;
     const ran = this.#punctuators.runDue(type, nowMs, (callback) => {
-      this.#undo.mark();
+      this.#stores.mark();
       this.#recordTime = nowMs;
       callback(nowMs);
       this.#stopIfFailed(null);
@@ -339,7 +247,7 @@ export class StreamTask implements Task, TaskContext {
     return this.#options.now();
   }
   store(name: string): StateStore {
-    const store = this.#stores.get(name)?.store ?? this.#options.globalStores.get(name);
+    const store = this.#stores.get(name) ?? this.#options.globalStores.get(name);
     if (store === undefined) throw new EngineRuleError(`task ${this.id} has no store ${name}; name it in "stores"`);
     return store;
   }
@@ -386,15 +294,11 @@ export class StreamTask implements Task, TaskContext {
 
   /** Records that the next transaction would carry. */
   get uncommitted(): number {
-    let count = this.#outputs.length;
-    for (const { overlay } of this.#stores.values()) count += overlay.dirtyCount;
-    return count;
+    return this.#outputs.length + this.#stores.dirtyCount;
   }
 
   get dirty(): boolean {
-    if (this.#outputs.length > 0 || this.#moved.size > 0) return true;
-    for (const { overlay } of this.#stores.values()) if (overlay.dirty) return true;
-    return false;
+    return this.#outputs.length > 0 || this.#positions.haveMoved || this.#stores.dirty;
   }
 
   takeCommit(): TaskCommit | null {
@@ -403,38 +307,12 @@ export class StreamTask implements Task, TaskContext {
     this.#inFlight = true;
     const records = this.#outputs;
     this.#outputs = [];
-    for (const open of this.#stores.values()) {
-      open.inFlight = 0;
-      for (const row of open.overlay.takeDirty()) {
-        if (open.changelog === null) continue;
-        const { key, value, timestamp } = row;
-        records.push({ topic: open.changelog, partition: this.partition, timestamp, key, value, headers: noHeaders });
-        open.inFlight += 1;
-      }
-    }
-    const named = this.#moved.size > 0 ? this.#moved : this.#positions.keys();
-    const offsets = [...named].flatMap((name): CommittedOffset[] => {
-      const position = this.#positions.get(name);
-      if (position === undefined) return [];
-      return [{ ...position.partition, offset: position.offset, metadata: String(position.time) }];
-    });
-    this.#moved = new Set();
-    return { records, offsets };
+    this.#stores.takeDirty(records);
+    return { records, offsets: this.#positions.take() };
   }
 
   committed(baseOffsets: BaseOffsets): void {
-    const rows = new Map<string, Iterable<RowWrite>>();
-    const metadata = new Map<string, string>();
-    for (const [name, open] of this.#stores) {
-      rows.set(name, open.overlay.frozenRows());
-      if (open.changelog === null || open.inFlight === 0) continue;
-      const base = baseOffsets.get(partitionName({ topic: open.changelog, partition: this.partition }));
-      if (base === undefined)
-        throw new EngineRuleError(`the commit of task ${this.id} lost its place in ${open.changelog}`);
-      metadata.set(positionOf(name), String(base + open.inFlight));
-    }
-    this.#options.storage.write({ rows, metadata });
-    for (const { overlay } of this.#stores.values()) overlay.thaw();
+    this.#stores.committed(baseOffsets);
     this.#inFlight = false;
   }
 
@@ -459,8 +337,7 @@ export class StreamTask implements Task, TaskContext {
     this.#failed = false;
     this.#failure = null;
     this.#inFlight = false;
-    this.#undo.mark();
-    for (const { overlay } of this.#stores.values()) overlay.drop();
+    this.#stores.drop();
     return failure;
   }
 }

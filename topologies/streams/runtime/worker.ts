@@ -4,12 +4,8 @@ import { KafkajsPort } from '../kafka/kafkajs-port.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import type { Topology } from '../plan/topology.ts';
 import { StateFolder } from '../state/state-folder.ts';
-import {
-  ApplicationRunner,
-  type ApplicationState,
-  type ProcessingGuarantee,
-  type RunnerOptions,
-} from './application-runner.ts';
+import { ApplicationRunner, type ApplicationState, type ProcessingGuarantee } from './application-runner.ts';
+import type { Log } from './log.ts';
 import type { FailureHandling } from './stream-task.ts';
 
 export interface StreamsWorkerOptions {
@@ -27,7 +23,7 @@ export interface StreamsWorkerOptions {
   readonly onMalformed?: FailureHandling;
   /** A record that a node fails with. Default `fail`: the application stops and begins again at this record. */
   readonly onFailure?: FailureHandling;
-  readonly log?: RunnerOptions['log'];
+  readonly log?: Log;
 }
 
 /** Worst first: what the worker as a whole is said to be. */

@@ -1,0 +1,209 @@
+import type { BehaviorSubject } from 'rxjs';
+import type { Assignment, Membership, TopicPartition } from '../kafka/port.ts';
+import { partitionName } from '../kafka/port.ts';
+import type { ApplicationPlan } from '../plan/application-plan.ts';
+import type { TaskStorage } from '../state/state-store.ts';
+import type { ApplicationState, RunnerOptions } from './application-runner.ts';
+import { AssignedTasks } from './assigned-tasks.ts';
+import { assignTasks, tasksGiven, tasksOf } from './assignor.ts';
+import { CommitCycle } from './commit-cycle.ts';
+import { type Committer, openCommitter } from './committer.ts';
+import { GlobalFeed } from './global-feed.ts';
+import { GlobalTables } from './global-tables.ts';
+import { messageOf } from './log.ts';
+import type { PartitionCounts } from './partition-counts.ts';
+import { RepartitionPurge } from './repartition-purge.ts';
+import { TaskFeed } from './task-feed.ts';
+
+/**
+ * One application on one instance from joining its group to leaving it; used once. Puts together what fetches (`TaskFeed`, `GlobalFeed`), what
+ * the group assigns (`AssignedTasks`), and what processes and commits (`CommitCycle`). The first error of any of them ends it.
+ */
+export class ApplicationRun {
+  readonly #options: RunnerOptions;
+  readonly #plan: ApplicationPlan;
+  readonly #counts: PartitionCounts;
+  readonly #state$: BehaviorSubject<ApplicationState>;
+  readonly #onFailed: (error: unknown) => void;
+  readonly #feed: TaskFeed;
+  readonly #tasks: AssignedTasks;
+  readonly #cycle: CommitCycle;
+  /** Start, assignments and restores stop where they are: the run is being closed. */
+  readonly #ending = new AbortController();
+  /** Of the last assignment: ended by the next revocation. */
+  #restoring = new AbortController();
+  #globalStorage: TaskStorage | null = null;
+  #globals: GlobalTables | null = null;
+  #globalFeed: GlobalFeed | null = null;
+  #committer: Committer | null = null;
+  #membership: Membership | null = null;
+  #starting: Promise<void> = Promise.resolve();
+  #assigning: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | null = null;
+
+  /** @param onFailed told once, of what it cannot go on from; `close` is still to be called */
+  constructor(
+    options: RunnerOptions,
+    plan: ApplicationPlan,
+    counts: PartitionCounts,
+    state$: BehaviorSubject<ApplicationState>,
+    onFailed: (error: unknown) => void,
+  ) {
+    this.#options = options;
+    this.#plan = plan;
+    this.#counts = counts;
+    this.#state$ = state$;
+    this.#onFailed = onFailed;
+    const { kafka, guarantee, log } = options;
+    this.#feed = new TaskFeed({
+      kafka,
+      isolation: guarantee === 'exactly_once' ? 'read_committed' : 'read_uncommitted',
+      log,
+      ending: this.#ending.signal,
+      onTaken: () => this.#cycle.schedule(),
+      onWaiting: (partition, error) => this.#waits(partition, error),
+      onFailed: (error) => this.#fail(error),
+    });
+    this.#tasks = new AssignedTasks({
+      runner: options,
+      plan,
+      counts,
+      feed: this.#feed,
+      globalStores: () => this.#globals?.stores ?? new Map(),
+      onRestoring: () => state$.next('RESTORING'),
+    });
+    const repartitions = plan.subTopologies.flatMap((sub) => sub.sources.filter((source) => source.internal));
+    const purge = new RepartitionPurge(kafka, new Set(repartitions.map(({ topic }) => topic)), (error) =>
+      log('warn', 'purge-failed', messageOf(error), { error }),
+    );
+    this.#cycle = new CommitCycle({
+      tasks: () => this.#tasks.all,
+      write: (transaction) => (this.#committer as Committer).commit(transaction), // tasks come after it
+      onSlice: () => this.#feed.resumeDrained(),
+      onCommitted: (offsets) => purge.committed(offsets, performance.now()),
+      onFailed: (error) => this.#fail(error),
+    });
+  }
+
+  /** Resolves when its place in the group is taken and its first tasks run. @throws also when it is closed meanwhile */
+  start(): Promise<void> {
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
+    const { kafka, guarantee, applicationId, instanceId } = this.#options;
+    const { signal } = this.#ending;
+    await kafka.check(guarantee);
+    await this.#counts.load(this.#plan, kafka);
+    signal.throwIfAborted();
+    const partitionsOf = (topic: string): number => this.#counts.of(topic);
+    this.#committer = await openCommitter(kafka, guarantee, prefixOf(applicationId, instanceId));
+    signal.throwIfAborted();
+    await this.#startGlobals(partitionsOf);
+    signal.throwIfAborted();
+    this.#feed.open();
+    this.#state$.next('REBALANCING');
+    const tasks = tasksOf(this.#plan, partitionsOf);
+    const topics = [...new Set(this.#plan.subTopologies.flatMap((sub) => sub.sources.map((source) => source.topic)))];
+    this.#membership = await kafka.join({
+      groupId: applicationId,
+      groupInstanceId: instanceId,
+      topics,
+      userData: () => new TextEncoder().encode(this.#plan.hash),
+      assign: (members) => assignTasks(tasks, members),
+      onRevoking: () => this.#revoking(),
+      onAssigned: (assignment) => {
+        this.#assigning = this.#assigning
+          .then(() => this.#assigned(assignment))
+          .catch((error: unknown) => {
+            if (!signal.aborted) this.#fail(error); // else it was told to stop
+          });
+      },
+      onLost: (error) => this.#fail(error),
+      sessionTimeoutMs: 10_000,
+    });
+    await this.#assigning;
+  }
+
+  async #startGlobals(partitionsOf: (topic: string) => number): Promise<void> {
+    const { kafka, applicationId, topology, state, log } = this.#options;
+    if (topology.globalTables.length === 0) return;
+    this.#globalStorage = state.storage(applicationId, 'global');
+    const tables = new GlobalTables(applicationId, topology.globalTables, this.#globalStorage);
+    this.#globals = tables;
+    this.#globalFeed = new GlobalFeed({
+      kafka,
+      tables,
+      partitionsOf,
+      log,
+      onWaiting: (partition, error) => this.#waits(partition, error),
+      onFailed: (error) => this.#fail(error),
+    });
+    await this.#globalFeed.start(this.#ending.signal);
+  }
+
+  async #revoking(): Promise<void> {
+    // The group waits for this member, and puts it out if that takes too long; what was restored stays restored.
+    this.#restoring.abort(new Error('the group moves on'));
+    await this.#assigning; // what failed there has failed the run
+    this.#cycle.stop();
+    if (!this.#ending.signal.aborted) this.#state$.next('REBALANCING');
+    await this.#cycle.commitAll();
+  }
+
+  async #assigned({ partitions, group, departed }: Assignment): Promise<void> {
+    const { signal } = this.#ending;
+    if (signal.aborted) return;
+    const before = this.#cycle.group;
+    this.#cycle.group = group;
+    this.#restoring = new AbortController();
+    const moving = this.#restoring.signal;
+    const { kafka, applicationId } = this.#options;
+    const tasks = tasksOf(this.#plan, (topic) => this.#counts.of(topic));
+    const wanted = tasksGiven(applicationId, tasks, partitions);
+    await Promise.all(departed.map((instance) => kafka.fence(prefixOf(applicationId, instance))));
+    // In a generation that was missed others may have worked on the same tasks: their punctuators move no offset that would tell.
+    const stayed = before?.memberId === group.memberId && group.generationId <= before.generationId + 1;
+    if (!(await this.#tasks.take(wanted, { stayed, ending: signal, moving }))) return;
+    signal.throwIfAborted();
+    this.#cycle.resume();
+    this.#state$.next('RUNNING');
+  }
+
+  #waits(partition: TopicPartition, error: unknown): void {
+    const text = `${partitionName(partition)} waits: ${messageOf(error)}`;
+    this.#options.log('warn', 'schema-awaited', text, { error });
+  }
+
+  #fail(error: unknown): void {
+    if (this.#cycle.ended) return;
+    this.#cycle.end();
+    this.#ending.abort(error);
+    this.#onFailed(error);
+  }
+
+  /** @param failed true: nothing more is committed */
+  close(failed: boolean): Promise<void> {
+    this.#closing ??= this.#close(failed);
+    return this.#closing;
+  }
+
+  async #close(failed: boolean): Promise<void> {
+    if (failed) this.#cycle.end();
+    else this.#cycle.stop();
+    this.#ending.abort(new Error(`${this.#options.applicationId} was closed`));
+    // Whatever they were opening must be there before it can be closed. Both have told of their errors themselves.
+    await this.#starting.catch(() => undefined);
+    await this.#assigning;
+    await this.#cycle.commitAll();
+    this.#cycle.end();
+    await Promise.all([this.#feed.close(), this.#globalFeed?.close()]);
+    await this.#membership?.leave({ forget: false }).catch(() => undefined); // the session times out by itself
+    await this.#committer?.close();
+    await this.#tasks.closeAll();
+    await this.#globalStorage?.close();
+  }
+}
+
+const prefixOf = (applicationId: string, instanceId: string): string => `${applicationId}/${instanceId}`;

@@ -1,0 +1,168 @@
+import type { CommittedOffset, TopicPartition } from '../kafka/port.ts';
+import { partitionName } from '../kafka/port.ts';
+import type { ApplicationPlan } from '../plan/application-plan.ts';
+import type { SubTopology } from '../plan/topology.ts';
+import type { StateStore, TaskStorage } from '../state/state-store.ts';
+import type { RunnerOptions } from './application-runner.ts';
+import type { TaskInputs } from './assignor.ts';
+import { beginnings } from './beginnings.ts';
+import { messageOf } from './log.ts';
+import type { PartitionCounts } from './partition-counts.ts';
+import { restoreTasks } from './restore.ts';
+import { StreamTask } from './stream-task.ts';
+import type { TaskFeed } from './task-feed.ts';
+
+export interface AssignedTasksOptions {
+  readonly runner: RunnerOptions;
+  readonly plan: ApplicationPlan;
+  readonly counts: PartitionCounts;
+  readonly feed: TaskFeed;
+  /** Typed stores of the application's global tables. */
+  readonly globalStores: () => ReadonlyMap<string, StateStore>;
+  /** Some tasks must be restored before they can go on. */
+  readonly onRestoring: () => void;
+}
+
+export interface TakeOptions {
+  /** Nobody else can have worked on the tasks that are here already. */
+  readonly stayed: boolean;
+  /** The run is over. */
+  readonly ending: AbortSignal;
+  /** The group moves on: it does not wait for a restore. */
+  readonly moving: AbortSignal;
+}
+
+type Offsets = ReadonlyMap<string, CommittedOffset>;
+
+/** The tasks of this instance, from open to closed, and their storages: each assignment takes up some and gives up others. */
+export class AssignedTasks {
+  readonly #options: AssignedTasksOptions;
+  readonly #tasks = new Map<string, StreamTask>();
+  readonly #storages = new Map<string, TaskStorage>();
+
+  constructor(options: AssignedTasksOptions) {
+    this.#options = options;
+  }
+
+  get all(): Iterable<StreamTask> {
+    return this.#tasks.values();
+  }
+
+  /**
+   * Closes the tasks that are not wanted or out of date; opens, restores and starts those that are new, at the committed offsets of their
+   * inputs. One call at a time.
+   * @returns true: all that are wanted run; false: the group moved on before the new ones were restored, and they are closed again (what was
+   *   restored stays restored)
+   * @throws the reason of `ending`, or what failed; then `closeAll` closes what is open
+   */
+  async take(wanted: readonly TaskInputs[], { stayed, ending, moving }: TakeOptions): Promise<boolean> {
+    const { kafka, applicationId } = this.#options.runner;
+    const ids = new Set(stayed ? wanted.map((task) => task.taskId) : []);
+    for (const id of [...this.#tasks.keys()]) if (!ids.has(id)) await this.#close(id);
+
+    const inputs = wanted.flatMap((task) => task.partitions);
+    const committed = await kafka.committedOffsets(applicationId, inputs, { requireStable: true });
+    const offsets: Offsets = new Map(committed.map((one) => [partitionName(one), one]));
+    await this.#closeOutdated(offsets);
+    const fresh = wanted.flatMap(({ taskId }) => (this.#tasks.has(taskId) ? [] : this.#open(taskId)));
+    if (fresh.length === 0) return true;
+
+    this.#options.onRestoring();
+    try {
+      await this.#restore(fresh, AbortSignal.any([ending, moving]));
+    } catch (error) {
+      if (ending.aborted || !moving.aborted) throw error;
+      for (const task of fresh) await this.#close(task.id);
+      return false;
+    }
+    const missing = fresh.flatMap((task) => task.inputs).filter((input) => !offsets.has(partitionName(input)));
+    const begin = await beginnings(kafka, this.#options.plan, missing);
+    ending.throwIfAborted();
+    for (const task of fresh) this.#start(task, offsets, begin);
+    return true;
+  }
+
+  /** A task that stayed while another instance worked on its partitions is out of date. */
+  async #closeOutdated(offsets: Offsets): Promise<void> {
+    for (const [id, task] of [...this.#tasks]) {
+      const moved = task.inputs.some(
+        (input) => task.position(input) !== (offsets.get(partitionName(input))?.offset ?? task.position(input)),
+      );
+      if (moved) await this.#close(id);
+    }
+  }
+
+  #open(id: string): readonly StreamTask[] {
+    const { topology } = this.#options.runner;
+    const [subId, partition] = id.split('_').map(Number);
+    const sub = topology.subTopologies.find((one) => one.id === subId);
+    return sub === undefined || partition === undefined ? [] : [this.#openTask(id, sub, partition)];
+  }
+
+  #openTask(id: string, sub: SubTopology, partition: number): StreamTask {
+    const { runner, counts, globalStores } = this.#options;
+    const { applicationId, onMalformed, onFailure, log } = runner;
+    const storage = runner.state.storage(applicationId, id);
+    const task = new StreamTask({
+      applicationId,
+      sub,
+      partition,
+      storage,
+      globalStores: globalStores(),
+      partitionsOf: (topic) => counts.ofTarget(topic),
+      now: Date.now,
+      onMalformed,
+      onFailure,
+      onDropped: (node, reason, record, cause) =>
+        log(
+          cause === undefined ? 'info' : 'warn',
+          'record-dropped',
+          `${applicationId} ${node}: ${reason}${cause === undefined ? '' : `: ${messageOf(cause)}`}`,
+          { ...record, reason },
+        ),
+    });
+    this.#tasks.set(id, task);
+    this.#storages.set(id, storage);
+    return task;
+  }
+
+  async #restore(fresh: readonly StreamTask[], signal: AbortSignal): Promise<void> {
+    const { kafka, applicationId, log } = this.#options.runner;
+    const since = performance.now();
+    let records = 0;
+    const onProgress = (more: number): void => {
+      records += more;
+    };
+    await restoreTasks(kafka, fresh, { signal, onProgress });
+    const ms = Math.round(performance.now() - since);
+    log('info', 'restored', `${applicationId}: ${fresh.length} tasks restored, ${records} records in ${ms} ms`);
+  }
+
+  #start(task: StreamTask, offsets: Offsets, begin: ReadonlyMap<string, number>): void {
+    const from = (input: TopicPartition): CommittedOffset => {
+      const name = partitionName(input);
+      return offsets.get(name) ?? { ...input, offset: begin.get(name) ?? 0, metadata: null };
+    };
+    task.start(task.inputs.map(from));
+    for (const input of task.inputs) this.#options.feed.read(input, from(input).offset, task);
+  }
+
+  async #close(id: string): Promise<void> {
+    const task = this.#tasks.get(id);
+    if (task === undefined) return;
+    this.#tasks.delete(id);
+    for (const input of task.inputs) this.#options.feed.forget(input);
+    try {
+      task.close();
+    } catch (error) {
+      this.#options.runner.log('warn', 'close-failed', messageOf(error), { error }); // it is closed all the same
+    }
+    const storage = this.#storages.get(id);
+    this.#storages.delete(id);
+    await storage?.close();
+  }
+
+  async closeAll(): Promise<void> {
+    for (const id of [...this.#tasks.keys()]) await this.#close(id);
+  }
+}

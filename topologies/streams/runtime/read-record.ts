@@ -1,0 +1,54 @@
+import type { ConsumedRecord, FetchedBatch } from '../kafka/port.ts';
+import type { DropReason, SourceNode } from '../plan/node.ts';
+import type { AnyRecord } from './record.ts';
+
+/** A record that cannot be read. */
+export class Unreadable {
+  readonly reason: DropReason;
+  readonly cause: unknown;
+
+  constructor(reason: DropReason, cause: unknown) {
+    this.reason = reason;
+    this.cause = cause;
+  }
+}
+
+/** See `Task.prepare`: what the serdes of `source` need for these records. */
+export function prepareRecords({ topic, records }: FetchedBatch, source: SourceNode): Promise<void> | undefined {
+  let waits: Promise<void>[] | undefined;
+  for (const { key, value } of records) {
+    const forKey = key === null ? undefined : source.keySerde.prepare?.(topic, key);
+    const forValue = value === null ? undefined : source.valueSerde.prepare?.(topic, value);
+    if (forKey !== undefined || forValue !== undefined) {
+      waits ??= [];
+      if (forKey !== undefined) waits.push(forKey);
+      if (forValue !== undefined) waits.push(forValue);
+    }
+  }
+  return waits === undefined ? undefined : Promise.all(waits).then(() => undefined);
+}
+
+/**
+ * What the nodes behind `source` get, with the time that its extractor gives. That may be negative: such a record goes no further.
+ * @param partitionTime epoch ms of the newest record of this input; -1 before the first
+ */
+export function readRecord(raw: ConsumedRecord, source: SourceNode, partitionTime: number): AnyRecord | Unreadable {
+  const { topic } = raw;
+  if (raw.key === null && source.nullKeys === 'dead-letter')
+    return new Unreadable('null-key', new Error(`${topic} is keyed, and this record has no key`));
+  if (raw.value === null && source.nullValues === 'dead-letter')
+    return new Unreadable('null-value', new Error(`a record of ${topic} must have a value, and this one has none`));
+  let { timestamp } = raw;
+  try {
+    const key = raw.key === null ? null : source.keySerde.deserialize(topic, raw.key);
+    const value = raw.value === null ? null : source.valueSerde.deserialize(topic, raw.value);
+    if (source.timestampExtractor !== null) {
+      timestamp = source.timestampExtractor({ key, value, timestamp }, partitionTime);
+      if (!Number.isSafeInteger(timestamp))
+        throw new RangeError(`the timestamp extractor of ${source.name} gave ${timestamp}, which is no epoch ms`);
+    }
+    return { key, value, timestamp, headers: raw.headers };
+  } catch (error) {
+    return new Unreadable('malformed', error);
+  }
+}
