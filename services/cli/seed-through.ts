@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { endPool } from '@bookstream/projections/sinks/end-pool';
 import { bookIdOf } from '@bookstream/schemas/ids';
 import { connectSchemas } from '@bookstream/schemas/serde';
 import type { EngineUrls } from '../engines/engine.ts';
+import { endPool } from '../platform/end-pool.ts';
 import { books, type SeedBook } from '../seed/books.ts';
 import { FrontDoor } from '../seed/front-door.ts';
 import { password, people } from '../seed/people.ts';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { endPool } from '@bookstream/projections/sinks/end-pool';
 import { topics } from '@bookstream/schemas/topics';
 import { connectKafka, type KafkaPort } from '@bookstream/streams/kafka/index';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Engines, ephemeralFolder, startEngines } from '../engines/start.ts';
 import { connect, migrate } from '../users/database.ts';
+import { endPool } from './end-pool.ts';
 import { createLogger } from './logger.ts';
 import { OutboxRelay } from './outbox.ts';
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { endPool } from '@bookstream/projections/sinks/end-pool';
 import { useLocalSchemas } from '@bookstream/schemas/serde';
 import { topics } from '@bookstream/schemas/topics';
 import { createLocalJWKSet } from 'jose';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Engines, ephemeralFolder, startEngines } from '../engines/start.ts';
+import { endPool } from '../platform/end-pool.ts';
 import { ensureDatabase } from '../platform/ensure-database.ts';
 import { Accounts, type Result, type Session } from './accounts.ts';
 import { migrate } from './database.ts';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { endPool } from '@bookstream/projections/sinks/end-pool';
 import { useLocalSchemas } from '@bookstream/schemas/serde';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Engines, ephemeralFolder, startEngines } from '../engines/start.ts';
+import { endPool } from '../platform/end-pool.ts';
 import type { Accounts, Session } from './accounts.ts';
 import { migrate } from './database.ts';
 import { usersApi } from './http.ts';

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { endPool } from '@bookstream/projections/sinks/end-pool';
 import { reachableHost } from '../platform/config.ts';
+import { endPool } from '../platform/end-pool.ts';
 import { OutboxRelay } from '../platform/outbox.ts';
 import { runProcess } from '../platform/run-process.ts';
 import { migrate } from './database.ts';

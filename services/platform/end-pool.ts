@@ -1,0 +1,1 @@
+export { endPool } from '@bookstream/projections/sinks/end-pool';
