@@ -5,16 +5,19 @@ export { KGroupedTable } from './dsl/k-grouped-table.ts';
 export {
   KStream,
   type Named,
+  type ProcessOptions,
+  type ProducedOptions,
   type RepartitionOptions,
   type StreamJoinOptions,
   type ToTableOptions,
   type ValueJoiner,
 } from './dsl/k-stream.ts';
-export { GlobalKTable, KTable, type TableResultOptions } from './dsl/k-table.ts';
+export { GlobalKTable, type GroupByOptions, KTable, type TableResultOptions } from './dsl/k-table.ts';
 export type { Forwarded, Processor, ProcessorContext, ProcessorSupplier } from './dsl/processor.ts';
 export { type KeyValueStoreOptions, Stores } from './dsl/stores.ts';
 export {
   type ConsumedOptions,
+  type GlobalTableOptions,
   type StreamOptions,
   StreamsBuilder,
   type TableOptions,
@@ -22,13 +25,30 @@ export {
 } from './dsl/streams-builder.ts';
 export { JoinWindows } from './dsl/windows.ts';
 export * from './errors.ts';
+export type { InMemoryBroker } from './kafka/in-memory-broker.ts';
 export type { Header } from './kafka/port.ts';
 export type { ApplicationPlan } from './plan/application-plan.ts';
-export type { Cancellable, PunctuationType, StoreBuilder } from './plan/node.ts';
+export type { Cancellable, DropReason, PunctuationType, StoreBuilder, TimestampExtractor } from './plan/node.ts';
 export { Topology } from './plan/topology.ts';
 export type { ApplicationState, ProcessingGuarantee } from './runtime/application-runner.ts';
 export type { RecordMetadata, StreamRecord } from './runtime/record.ts';
+export type { FailureHandling } from './runtime/stream-task.ts';
 export { StreamsWorker, type StreamsWorkerOptions } from './runtime/worker.ts';
 export { type Serde, Serdes } from './serde.ts';
-export type { KeyValueStore, ReadOnlyKeyValueStore, StateStore, ValueAndTimestamp } from './state/state-store.ts';
-export { type DriverOptions, type Step, TopologyTestDriver } from './test/topology-test-driver.ts';
+export type {
+  KeyValueStore,
+  ReadOnlyKeyValueStore,
+  StateStore,
+  TimestampedKeyValueStore,
+  ValueAndTimestamp,
+} from './state/state-store.ts';
+export type { CrashPoint, Drop } from './test/driven-application.ts';
+export {
+  type DriverOptions,
+  type InputTopic,
+  type OutputTopic,
+  type RowsOf,
+  type Step,
+  type TestRecord,
+  TopologyTestDriver,
+} from './test/topology-test-driver.ts';
