@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { basename, dirname, join, normalize } from 'node:path';
 import { format } from 'node:util';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import { type Example, type Page, pages } from './examples.ts';
+import { type Example, type Page, pages, withoutBlanks } from './examples.ts';
 
 const packageFolder = join(import.meta.dirname, '..');
 const build = join(packageFolder, 'build');
@@ -23,18 +23,13 @@ async function run(name: string, { code, line }: Pick<Example, 'code' | 'line'>)
   return printed;
 }
 
-/** What the comments behind `console.log(…);` say that it prints. */
-const promised = (code: string): readonly string[] =>
-  [...code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map((found) => found[1] ?? '');
-const withoutBlanks = (texts: readonly string[]) => texts.map((text) => text.replaceAll(/\s/g, ''));
-
 describe('every example that says it runs', () => {
   const runnable = pages.flatMap(({ path, examples }) =>
     examples.filter((example) => example.runs).map((example): [string, Example] => [path, example]),
   );
   test.each(runnable)('%s', async (path, example) => {
     const printed = await run(path, example);
-    expect(withoutBlanks(printed)).toEqual(withoutBlanks(promised(example.code)));
+    expect(printed.map(withoutBlanks)).toEqual(example.prints);
   });
 
   test('and one that is wrong fails', async () => {

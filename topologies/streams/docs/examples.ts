@@ -3,6 +3,8 @@ import { join, relative } from 'node:path';
 
 const packageFolder = join(import.meta.dirname, '..');
 
+export const withoutBlanks = (text: string): string => text.replaceAll(/\s/g, '');
+
 /** A TypeScript block of a page. */
 export interface Example {
   /** Line of its first line in the page, from 1. */
@@ -10,6 +12,8 @@ export interface Example {
   readonly code: string;
   /** Marked as `ts run`: it is whole and says itself what it must give. Others go on from the blocks above them and are type checked only. */
   readonly runs: boolean;
+  /** What the comments behind `console.log(…);` say that it prints, without blanks. */
+  readonly prints: readonly string[];
 }
 
 export interface Page {
@@ -31,9 +35,10 @@ export const pages: readonly Page[] = [
 });
 
 function examplesIn(text: string): readonly Example[] {
-  return [...text.matchAll(/^```ts( run)?\n(.*?)^```$/gms)].map((block) => ({
-    line: text.slice(0, block.index).split('\n').length + 1,
-    code: block[2] ?? '',
-    runs: block[1] !== undefined,
+  return [...text.matchAll(/^```ts( run)?\n(.*?)^```$/gms)].map(({ index, 1: run, 2: code = '' }) => ({
+    line: text.slice(0, index).split('\n').length + 1,
+    code,
+    runs: run !== undefined,
+    prints: [...code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, said = '']) => withoutBlanks(said)),
   }));
 }
