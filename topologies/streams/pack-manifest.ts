@@ -11,7 +11,7 @@ if (process.argv[2] === 'restore') {
   if (existsSync(kept)) renameSync(kept, manifest);
 } else {
   const text = readFileSync(manifest, 'utf8');
-  const { publishConfig, scripts: _scripts, ...rest } = JSON.parse(text);
+  const { publishConfig, ...rest } = JSON.parse(text); // the scripts stay: the next pack needs them, should this one be ended in the middle
   mkdirSync(join(kept, '..'), { recursive: true });
   writeFileSync(kept, text);
   writeFileSync(manifest, `${JSON.stringify({ ...rest, exports: publishConfig.exports }, null, 2)}\n`);
