@@ -9,8 +9,8 @@ import { streamStreamJoin } from '../runtime/operators/stream-stream-join.ts';
 import { streamGlobalTableJoin, streamTableJoin } from '../runtime/operators/stream-table-join.ts';
 import { type AnyRecord, type StreamRecord, withKeyAndValue, withValue } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
+import { joinWindowStore } from '../state/join-window-store.ts';
 import { waitingRoom } from '../state/waiting-room.ts';
-import { windowStore } from '../state/window-store.ts';
 import { BranchedKStream } from './branched-k-stream.ts';
 import { type Graph, type Serdes2, sourcesOf } from './graph.ts';
 import { KGroupedStream } from './k-grouped-stream.ts';
@@ -330,8 +330,8 @@ export class KStream<K, V> {
     const reachMs = windows.beforeMs + windows.afterMs + windows.graceMs;
     // The original's stores forget one millisecond too soon, so that a window of zero joins nothing.
     const retentionMs = graph.semantics === 'strict' ? reachMs : reachMs - 1;
-    graph.addStore(windowStore({ name: stores.left, keySerde: key, valueSerde: value, retentionMs }));
-    graph.addStore(windowStore({ name: stores.right, keySerde: key, valueSerde: otherValue, retentionMs }));
+    graph.addStore(joinWindowStore({ name: stores.left, keySerde: key, valueSerde: value, retentionMs }));
+    graph.addStore(joinWindowStore({ name: stores.right, keySerde: key, valueSerde: otherValue, retentionMs }));
     if (waiting !== null) {
       const erased = (serde: Serde<unknown> | Serde<K> | Serde<V> | Serde<V2>) => serde as Serde<unknown>; // inside the graph types are erased
       const serdes = { keySerde: erased(key), leftSerde: erased(value), rightSerde: erased(otherValue) };

@@ -4,7 +4,7 @@ import { successor } from './bytes.ts';
 import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
 import type { Row, StateStore, ValueAndTimestamp } from './state-store.ts';
 
-export interface WindowStore<K, V> extends StateStore {
+export interface JoinWindowStore<K, V> extends StateStore {
   /** Forgets what is older than the newest record it was given, minus its retention; a record that is that old itself is not kept. */
   put(key: K, value: V, timestamp: number): void;
   /** Rows of a key with `from <= timestamp <= to`, in the order of their times, then of their arrival. */
@@ -13,7 +13,7 @@ export interface WindowStore<K, V> extends StateStore {
   remove(key: K, timestamp: number): void;
 }
 
-export interface WindowStoreOptions<K, V> {
+export interface JoinWindowStoreOptions<K, V> {
   readonly name: string;
   readonly keySerde: Serde<K>;
   readonly valueSerde: Serde<V>;
@@ -21,7 +21,7 @@ export interface WindowStoreOptions<K, V> {
   readonly persistent?: boolean;
 }
 
-export function windowStore<K, V>(options: WindowStoreOptions<K, V>): StoreBuilder {
+export function joinWindowStore<K, V>(options: JoinWindowStoreOptions<K, V>): StoreBuilder {
   return {
     spec: {
       name: options.name,
@@ -31,7 +31,7 @@ export function windowStore<K, V>(options: WindowStoreOptions<K, V>): StoreBuild
       retentionMs: options.retentionMs,
       changelogConfig: {},
     },
-    open: (host) => new BytesWindowStore(options, host),
+    open: (host) => new BytesJoinWindowStore(options, host),
   };
 }
 
@@ -39,15 +39,15 @@ export function windowStore<K, V>(options: WindowStoreOptions<K, V>): StoreBuild
 const suffixBytes = 12;
 
 /** Rows of one key lie side by side in the order of their times: `key | time | sequence`. */
-class BytesWindowStore<K, V> implements WindowStore<K, V> {
+class BytesJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
   readonly name: string;
-  readonly #options: WindowStoreOptions<K, V>;
+  readonly #options: JoinWindowStoreOptions<K, V>;
   readonly #host: StoreHost;
   /** Newest time of all rows ever put; null until it is asked for after a start. */
   #newest: number | null = null;
   #sweptUpTo = 0;
 
-  constructor(options: WindowStoreOptions<K, V>, host: StoreHost) {
+  constructor(options: JoinWindowStoreOptions<K, V>, host: StoreHost) {
     this.name = options.name;
     this.#options = options;
     this.#host = host;
