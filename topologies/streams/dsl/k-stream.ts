@@ -1,6 +1,6 @@
 import type { OperatorFunction } from 'rxjs';
 import { MissingSerdeError, UnnamedOperatorError } from '../errors.ts';
-import type { TopologyNode } from '../plan/node.ts';
+import type { SinkNode, TopologyNode } from '../plan/node.ts';
 import { type BranchRule, branchChild, branchOperator } from '../runtime/operators/branch.ts';
 import { operator, passOn } from '../runtime/operators/operator.ts';
 import { pipeOperator } from '../runtime/operators/pipe.ts';
@@ -19,6 +19,7 @@ import type { ProcessorSupplier } from './processor.ts';
 import { throughTopic } from './repartition.ts';
 import type { TopicLike } from './streams-builder.ts';
 import { tableOf } from './table-source.ts';
+import { windowedPartitioner } from './windowed-serdes.ts';
 import type { JoinWindows } from './windows.ts';
 
 export interface Named {
@@ -397,15 +398,15 @@ export class KStream<K, V> {
     const given = typeof topic === 'object' ? topic : undefined;
     const key = need(options.keySerde ?? given?.keySerde ?? this.#serdes.key, 'keySerde', name);
     const value = need(options.valueSerde ?? given?.valueSerde ?? this.#serdes.value, 'valueSerde', name);
+    const partitioner = options.partitioner as SinkNode['partitioner'] | undefined; // types are erased below
     this.#graph.sink({
       name,
       parents: [this.#node],
-      topic: typeof topic === 'object' ? topic.name : (topic as string | ((key: unknown, value: unknown) => string)), // types are erased below
+      topic: typeof topic === 'object' ? topic.name : (topic as string | ((key: unknown, value: unknown) => string)), // likewise
       internal: false,
       keySerde: key as Serde<unknown>,
       valueSerde: value as Serde<unknown>,
-      partitioner:
-        (options.partitioner as ((key: unknown, value: unknown, partitions: number) => number) | undefined) ?? null,
+      partitioner: partitioner ?? windowedPartitioner(given?.name ?? name, key as Serde<unknown>),
     });
   }
 
