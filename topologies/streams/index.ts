@@ -1,4 +1,5 @@
 export { BranchedKStream } from './dsl/branched-k-stream.ts';
+export { CogroupedKStream } from './dsl/cogrouped-k-stream.ts';
 export type { GraphOptions } from './dsl/graph.ts';
 export { KGroupedStream, type MaterializedOptions } from './dsl/k-grouped-stream.ts';
 export { KGroupedTable } from './dsl/k-grouped-table.ts';
@@ -14,6 +15,7 @@ export {
 } from './dsl/k-stream.ts';
 export { GlobalKTable, type GroupByOptions, KTable, type TableResultOptions } from './dsl/k-table.ts';
 export type { Forwarded, Processor, ProcessorContext, ProcessorSupplier } from './dsl/processor.ts';
+export { SessionWindowedKStream } from './dsl/session-windowed-k-stream.ts';
 export { type KeyValueStoreOptions, Stores } from './dsl/stores.ts';
 export {
   type ConsumedOptions,
@@ -23,7 +25,15 @@ export {
   type TableOptions,
   type TopicLike,
 } from './dsl/streams-builder.ts';
-export { JoinWindows } from './dsl/windows.ts';
+export { TimeWindowedKStream } from './dsl/time-windowed-k-stream.ts';
+export type { WindowMaterializedOptions } from './dsl/window-stores.ts';
+export type { Windowed } from './dsl/windowed.ts';
+export {
+  SessionWindowedCogroupedKStream,
+  TimeWindowedCogroupedKStream,
+} from './dsl/windowed-cogrouped-k-stream.ts';
+export { type WindowedSerde, WindowedSerdes } from './dsl/windowed-serdes.ts';
+export { type EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows } from './dsl/windows.ts';
 export * from './errors.ts';
 export type { InMemoryBroker } from './kafka/in-memory-broker.ts';
 export type { Header } from './kafka/port.ts';
@@ -35,6 +45,7 @@ export type { RecordMetadata, StreamRecord } from './runtime/record.ts';
 export type { FailureHandling } from './runtime/stream-task.ts';
 export { StreamsWorker, type StreamsWorkerOptions } from './runtime/worker.ts';
 export { type Serde, Serdes } from './serde.ts';
+export type { ReadOnlySessionStore, SessionStore, SessionStoreOptions } from './state/session-store.ts';
 export type {
   KeyValueStore,
   ReadOnlyKeyValueStore,
@@ -42,6 +53,7 @@ export type {
   TimestampedKeyValueStore,
   ValueAndTimestamp,
 } from './state/state-store.ts';
+export type { ReadOnlyWindowStore, WindowStore, WindowStoreOptions } from './state/window-store.ts';
 export type { CrashPoint, Drop } from './test/driven-application.ts';
 export {
   type DriverOptions,

@@ -1,32 +1,52 @@
 import {
+  CogroupedKStream,
+  type EmitStrategy,
   GlobalKTable,
   JoinWindows,
   KGroupedStream,
   KGroupedTable,
   KStream,
   KTable,
+  type Serde,
   Serdes,
+  SessionWindowedCogroupedKStream,
+  SessionWindowedKStream,
+  SessionWindows,
+  SlidingWindows,
   Stores,
   type StreamJoinOptions,
   StreamsBuilder,
+  TimeWindowedCogroupedKStream,
+  TimeWindowedKStream,
+  TimeWindows,
   type Topology,
+  type Windowed,
 } from '../index.ts';
 import type { TimestampExtractor } from '../plan/node.ts';
 import { type CaseStep, UnsupportedError, type Value } from './case.ts';
 import * as functions from './functions.ts';
+import { type AnyKey, type Brackets, bracketsOf, keySerdeOf, rendered } from './keys.ts';
 import { processorOf } from './processors.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the functions of the cases take null for a value, which the types of joins do not give them
 type Loose = any;
-type Stream = KStream<string, Loose>;
-type Table = KTable<string, Loose>;
-type Global = GlobalKTable<string, Loose>;
-type Built = Stream | Table | Global | KGroupedStream<string, Value> | KGroupedTable<string, Value>;
+type Stream = KStream<AnyKey, Loose>;
+type Table = KTable<AnyKey, Loose>;
+type Global = GlobalKTable<AnyKey, Loose>;
+type Built =
+  | Stream
+  | Table
+  | Global
+  | KGroupedStream<AnyKey, Value>
+  | KGroupedTable<AnyKey, Value>
+  | TimeWindowedKStream<AnyKey, Value>
+  | SessionWindowedKStream<AnyKey, Value>
+  | CogroupedKStream<AnyKey, Value>
+  | TimeWindowedCogroupedKStream<AnyKey, Value>
+  | SessionWindowedCogroupedKStream<AnyKey, Value>;
 
 /** One key format and one value format for every topic and store; `5` and `"5"` are different values. */
-export const serdes = { keySerde: Serdes.string, valueSerde: Serdes.json<Value>() };
-
-const looseSerdes = { ...serdes, valueSerde: Serdes.json<Loose>(), otherValueSerde: Serdes.json<Loose>() };
+export const serdes = { keySerde: keySerdeOf([]), valueSerde: Serdes.json<Value>() };
 
 export const topicOf = (name: string) => ({ name, ...serdes });
 
@@ -34,6 +54,9 @@ export interface BuiltCase {
   readonly topology: Topology;
   /** Stores whose rows bear no time. */
   readonly plainStores: ReadonlySet<string>;
+  readonly windowStores: ReadonlySet<string>;
+  /** What closes the windowed keys of a store. */
+  readonly brackets: ReadonlyMap<string, Brackets>;
 }
 
 /** @throws UnsupportedError – a step needs what the library does not have */
@@ -42,23 +65,44 @@ export function buildCase(steps: readonly CaseStep[]): BuiltCase {
   const builder = new StreamsBuilder({ semantics: 'kafka-streams' });
   const nodes = new Map<string, Built>();
   const plainStores = new Set<string>();
-  for (const step of steps) new StepBuilder(builder, nodes, plainStores, step).build();
-  return { topology: builder.build(), plainStores };
+  const windowStores = new Set<string>();
+  const allBrackets = new Map<string, Brackets>();
+  const known = new Map<string, CaseStep>();
+  for (const step of steps) {
+    known.set(step.name, step);
+    const brackets = bracketsOf(step, known);
+    allBrackets.set(typeof step.store === 'string' ? step.store : step.name, brackets);
+    new StepBuilder(builder, nodes, { plainStores, windowStores }, step, brackets).build();
+  }
+  return { topology: builder.build(), plainStores, windowStores, brackets: allBrackets };
 }
 
-const unsupported = ['windowedBy', 'cogroup', 'suppress', 'foreignKeyJoin', 'foreignKeyLeftJoin'];
+const unsupported = ['suppress', 'foreignKeyJoin', 'foreignKeyLeftJoin'];
 
 class StepBuilder {
   readonly #builder: StreamsBuilder;
   readonly #nodes: Map<string, Built>;
   readonly #plainStores: Set<string>;
+  readonly #windowStores: Set<string>;
   readonly #step: CaseStep;
+  readonly #brackets: Brackets;
+  /** Serdes of this step's topics and stores. */
+  readonly #serdes: { readonly keySerde: Serde<AnyKey>; readonly valueSerde: Serde<Loose> };
 
-  constructor(builder: StreamsBuilder, nodes: Map<string, Built>, plainStores: Set<string>, step: CaseStep) {
+  constructor(
+    builder: StreamsBuilder,
+    nodes: Map<string, Built>,
+    stores: { readonly plainStores: Set<string>; readonly windowStores: Set<string> },
+    step: CaseStep,
+    brackets: Brackets,
+  ) {
     this.#builder = builder;
     this.#nodes = nodes;
-    this.#plainStores = plainStores;
+    this.#plainStores = stores.plainStores;
+    this.#windowStores = stores.windowStores;
     this.#step = step;
+    this.#brackets = brackets;
+    this.#serdes = { ...serdes, keySerde: keySerdeOf(brackets) };
     if (unsupported.includes(step.op)) throw new UnsupportedError(step.op);
     if (step.versioned !== undefined) throw new UnsupportedError('versioned stores');
   }
@@ -90,9 +134,13 @@ class StepBuilder {
       case 'outerJoin':
         return this.#join(this.#step.op);
       case 'transformValues': {
-        const transform = functions.transformer(this.#text('transformer'));
+        const transform = this.#keyed(functions.transformer(this.#text('transformer')));
         return this.#table('from').transformValues(transform, this.#stored());
       }
+      case 'cogroup':
+        return this.#cogroup();
+      case 'windowedBy':
+        return this.#windowedBy();
       case 'toStream': {
         const stream = this.#table('from').toStream();
         return this.#has('key') ? stream.selectKey(this.#key()) : stream;
@@ -110,11 +158,11 @@ class StepBuilder {
         return from.map((k, v) => [key(k, v), value(k, v)] as const);
       }
       case 'flatMap': {
-        const flat = functions.flatMapper(this.#text('flat'));
-        return from.flatMap((k, v) => flat(k, v) as Iterable<readonly [string, Value]>); // null keys are the case's business
+        const flat = this.#keyed(functions.flatMapper(this.#text('flat')));
+        return from.flatMap((k, v) => flat(k, v) as Iterable<readonly [AnyKey, Value]>); // null keys are the case's business
       }
       case 'flatMapValues': {
-        const flat = functions.flatMapper(this.#text('flat'));
+        const flat = this.#keyed(functions.flatMapper(this.#text('flat')));
         return from.flatMapValues((v, k) => flat(k, v).map(([, value]) => value));
       }
       case 'selectKey':
@@ -124,17 +172,23 @@ class StepBuilder {
       case 'split':
         return this.#split(from);
       case 'repartition':
-        return from.repartition({ as: name, ...serdes });
+        return from.repartition({ as: name, ...this.#serdes });
       case 'toTable':
-        return from.toTable({ ...serdes, ...this.#stored() });
+        return from.toTable({ ...this.#serdes, ...this.#stored() });
       case 'process':
-        return from.process<string, Value>(processorOf(this.#step), { stores: this.#processorStores() });
+        return from.process<AnyKey, Value>(
+          processorOf(this.#step, (key) => this.#plain(key)),
+          { stores: this.#processorStores() },
+        );
       case 'processValues':
-        return from.processValues<Value>(processorOf(this.#step), { stores: this.#processorStores() });
+        return from.processValues<Value>(
+          processorOf(this.#step, (key) => this.#plain(key)),
+          { stores: this.#processorStores() },
+        );
       case 'groupByKey':
-        return from.groupByKey(serdes);
+        return from.groupByKey(this.#serdes);
       case 'to':
-        from.to(topicOf(this.#text('topic')));
+        from.to({ name: this.#text('topic'), ...this.#serdes });
         return null;
       default:
         throw new UnsupportedError(op);
@@ -161,7 +215,7 @@ class StepBuilder {
   }
 
   #filter(op: 'filter' | 'filterNot'): Built {
-    const test = functions.predicate(this.#text('predicate'));
+    const test = this.#keyed(functions.predicate(this.#text('predicate')));
     const from = this.#node('from');
     if (from instanceof KTable) return from[op](test, this.#stored());
     return this.#stream('from')[op]((key, value) => test(key, value));
@@ -177,7 +231,7 @@ class StepBuilder {
   #split(from: Stream): null {
     const branches = this.#step.branches as readonly { name: string; predicate: string }[]; // cases are recorded in this form
     const split = from.split({ as: this.#step.name });
-    for (const { name, predicate } of branches) split.branch(name, functions.predicate(predicate));
+    for (const { name, predicate } of branches) split.branch(name, this.#keyed(functions.predicate(predicate)));
     const rest = this.#optional('default');
     const all = rest === undefined ? split.noDefaultBranch() : split.defaultBranch(rest);
     for (const [name, stream] of Object.entries<Stream>(all)) this.#nodes.set(name, stream);
@@ -187,16 +241,16 @@ class StepBuilder {
   #groupBy(): Built {
     const from = this.#node('from');
     const key = this.#key();
-    if (!(from instanceof KTable)) return this.#stream('from').groupBy(key, serdes);
+    if (!(from instanceof KTable)) return this.#stream('from').groupBy(key, this.#serdes);
     const value = this.#value();
-    return from.groupBy((k, v: Value) => [key(k, v), value(k, v)] as const, serdes);
+    return from.groupBy((k, v: Value) => [key(k, v), value(k, v)] as const, this.#serdes);
   }
 
   #aggregate(op: 'count' | 'reduce' | 'aggregate'): Table {
     const from = this.#node('from');
     const options = { store: this.#optional('store') ?? this.#step.name };
-    const fold = { ...options, valueSerde: serdes.valueSerde };
-    const add = (name: string) => functions.aggregator(this.#text(name));
+    const fold = { ...options, valueSerde: this.#serdes.valueSerde };
+    const add = (name: string) => this.#keyed(functions.aggregator(this.#text(name)));
     if (from instanceof KGroupedTable) {
       if (op === 'count') return from.count(options).mapValues<Value>(Number);
       const [adder, subtractor] = [add('adder'), add('subtractor')];
@@ -208,18 +262,90 @@ class StepBuilder {
         fold,
       );
     }
-    if (!(from instanceof KGroupedStream)) throw new UnsupportedError(`${op} of this`);
-    if (op === 'count') return from.count(options).mapValues<Value>(Number);
-    if (op === 'aggregate') {
-      return from.aggregate(functions.initializer(this.#text('initializer')), add('aggregator'), fold);
+    if (from instanceof CogroupedKStream) return from.aggregate(this.#initializer(), fold);
+    if (from instanceof KGroupedStream) {
+      if (op === 'count') return from.count(options).mapValues<Value>(Number);
+      if (op === 'aggregate') return from.aggregate(this.#initializer(), add('aggregator'), fold);
+      return from.reduce(this.#reducer(), fold);
     }
-    const reducer = add('reducer');
-    return from.reduce((a, v) => reducer(null, v, a), fold);
+    return this.#windowedAggregate(op) as unknown as Table; // a windowed key is one of the keys of a case
+  }
+
+  #windowedAggregate(op: 'count' | 'reduce' | 'aggregate'): KTable<Windowed<AnyKey>, Value> {
+    const from = this.#node('from');
+    const { store = this.#step.name, retention } = this.#step as { store?: string; retention?: number }; // cases are recorded in this form
+    this.#windowStores.add(store);
+    const options = { store, ...(retention === undefined ? {} : { retentionMs: retention }) };
+    const fold = { ...options, valueSerde: this.#serdes.valueSerde };
+    const aggregator = () => this.#keyed(functions.aggregator(this.#text('aggregator')));
+    const merger = () => this.#keyed(functions.merger(this.#text('merger')));
+    if (from instanceof TimeWindowedCogroupedKStream) return from.aggregate(this.#initializer(), fold);
+    if (from instanceof SessionWindowedCogroupedKStream) return from.aggregate(this.#initializer(), merger(), fold);
+    if (!(from instanceof TimeWindowedKStream || from instanceof SessionWindowedKStream))
+      throw new UnsupportedError(`${op} of this`);
+    if (op === 'count') return from.count(options).mapValues<Value>(Number);
+    if (op === 'reduce') return from.reduce(this.#reducer(), fold);
+    return from instanceof TimeWindowedKStream
+      ? from.aggregate(this.#initializer(), aggregator(), fold)
+      : from.aggregate(this.#initializer(), aggregator(), merger(), fold);
+  }
+
+  #initializer(): () => Value {
+    return functions.initializer(this.#text('initializer'));
+  }
+
+  #reducer(): (aggregate: Value, value: Value) => Value {
+    const reducer = functions.aggregator(this.#text('reducer'));
+    return (aggregate, value) => reducer(null, value, aggregate);
+  }
+
+  #cogroup(): Built {
+    const { aggregator, and = [] } = this.#step as unknown as {
+      readonly aggregator: string;
+      readonly and?: readonly { readonly from: string; readonly aggregator: string }[];
+    }; // cases are recorded in this form
+    const add = (name: string) => this.#keyed(functions.aggregator(name));
+    const grouped = (name: string) => {
+      const node = this.#nodes.get(name);
+      if (!(node instanceof KGroupedStream)) throw new UnsupportedError('cogroup of this');
+      return node;
+    };
+    const first = grouped(this.#text('from')).cogroup<Value>(add(aggregator));
+    return and.reduce((all, other) => all.cogroup(grouped(other.from), add(other.aggregator)), first);
+  }
+
+  #windowedBy(): Built {
+    const from = this.#node('from');
+    if (!(from instanceof KGroupedStream || from instanceof CogroupedKStream))
+      throw new UnsupportedError('windowedBy of this');
+    const window = this.#step.window as Readonly<Record<string, number>> & { readonly type: string }; // cases are recorded in this form
+    const { size = 0, advance = 0, timeDifference = 0, gap = 0, grace = 0 } = window;
+    const emit = (this.#optional('emit') ?? 'onWindowUpdate') as EmitStrategy; // likewise
+    if (emit === 'onWindowClose' && from instanceof CogroupedKStream) throw new UnsupportedError('emit of a cogroup');
+    const ofTime = (windows: TimeWindows | SlidingWindows) =>
+      from instanceof CogroupedKStream ? from.windowedBy(windows) : from.windowedBy(windows).emitStrategy(emit);
+    switch (window.type) {
+      case 'tumbling':
+        return ofTime(TimeWindows.ofSizeAndGrace(size, grace));
+      case 'hopping':
+        return ofTime(TimeWindows.ofSizeAndGrace(size, grace).advanceBy(advance));
+      case 'sliding':
+        return ofTime(SlidingWindows.ofTimeDifferenceAndGrace(timeDifference, grace));
+      case 'session': {
+        const windows = SessionWindows.ofInactivityGapAndGrace(gap, grace);
+        return from instanceof CogroupedKStream
+          ? from.windowedBy(windows)
+          : from.windowedBy(windows).emitStrategy(emit);
+      }
+      default:
+        throw new UnsupportedError(`${window.type} windows`);
+    }
   }
 
   #join(op: 'join' | 'leftJoin' | 'outerJoin'): Built {
     if (this.#has('grace')) throw new UnsupportedError('grace in a stream-table join');
-    const join = functions.joiner(this.#text('joiner'));
+    const joiner = functions.joiner(this.#text('joiner'));
+    const join = (l: Value, r: Value, key: AnyKey) => joiner(l, r, this.#plain(key));
     const left = this.#node('left');
     const right = this.#node('right');
     if (left instanceof KTable) {
@@ -230,7 +356,11 @@ class StepBuilder {
     }
     const stream = this.#stream('left');
     if (right instanceof KStream) {
-      const options: StreamJoinOptions<string, Loose, Loose> = { as: this.#step.name, ...looseSerdes };
+      const options: StreamJoinOptions<AnyKey, Loose, Loose> = {
+        as: this.#step.name,
+        ...this.#serdes,
+        otherValueSerde: this.#serdes.valueSerde,
+      };
       const windows = this.#windows();
       if (op === 'join') return stream.join(right, join, windows, options);
       if (op === 'leftJoin') return stream.leftJoin(right, join, windows, options);
@@ -242,7 +372,7 @@ class StepBuilder {
       return keepsLeft ? stream.leftJoin(right, this.#key(), join) : stream.join(right, this.#key(), join);
     }
     const table = this.#table('right');
-    return keepsLeft ? stream.leftJoin(table, join, serdes) : stream.join(table, join, serdes);
+    return keepsLeft ? stream.leftJoin(table, join, this.#serdes) : stream.join(table, join, this.#serdes);
   }
 
   #windows(): JoinWindows {
@@ -255,10 +385,22 @@ class StepBuilder {
     const own = this.#optional('store');
     const other = this.#optional('connect');
     if (own !== undefined && !this.#plainStores.has(own)) {
-      this.#builder.addStateStore(Stores.keyValue({ name: own, ...serdes }));
+      this.#builder.addStateStore(Stores.keyValue({ name: own, ...this.#serdes }));
       this.#plainStores.add(own);
     }
     return [own, other].filter((store) => store !== undefined);
+  }
+
+  // ---- keys as text
+
+  #plain(key: AnyKey | null): string | null {
+    return key === null ? null : rendered(key, this.#brackets);
+  }
+
+  #keyed<Rest extends unknown[], R>(
+    of: (key: string | null, ...rest: Rest) => R,
+  ): (key: AnyKey | null, ...rest: Rest) => R {
+    return (key, ...rest) => of(this.#plain(key), ...rest);
   }
 
   // ---- members of the step
@@ -282,12 +424,12 @@ class StepBuilder {
     return store === undefined ? {} : { store, valueSerde: serdes.valueSerde };
   }
 
-  #key(): (key: string, value: Value) => string {
-    return functions.keySelector(this.#text('key')) as (key: string, value: Value) => string; // null keys are the case's business
+  #key(): (key: AnyKey, value: Value) => AnyKey {
+    return this.#keyed(functions.keySelector(this.#text('key'))) as (key: AnyKey, value: Value) => AnyKey; // null keys are the case's business
   }
 
   #value() {
-    return functions.valueMapper(this.#text('value'));
+    return this.#keyed(functions.valueMapper(this.#text('value')));
   }
 
   #node(member: string): Built {

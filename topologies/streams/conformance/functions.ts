@@ -137,6 +137,16 @@ export const aggregator = (spec: string): ((k: Key, v: Value, a: Value) => Value
     null: () => () => null,
   });
 
+export const merger = (spec: string): ((k: Key, a: Value, b: Value) => Value) =>
+  pick<(k: Key, a: Value, b: Value) => Value>('session merger', spec, {
+    concat: () => (_k, a, b) => s(a) + s(b),
+    list: () => (_k, a, b) => [s(a), s(b)].filter((part) => part !== '').join(','),
+    bar: () => (_k, a, b) => `${s(a)}|${s(b)}`,
+    sum: () => (_k, a, b) => num(a) + num(b),
+    max: () => (_k, a, b) => Math.max(num(a), num(b)),
+    min: () => (_k, a, b) => Math.min(num(a), num(b)),
+  });
+
 export const transformer = (spec: string): ((k: Key, v: Value) => Value) =>
   pick<(k: Key, v: Value) => Value>('transformer', spec, {
     withKey: () => (k, v) => `${str(k)}=${str(v)}`,

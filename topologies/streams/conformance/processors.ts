@@ -3,6 +3,7 @@ import type { StreamRecord } from '../runtime/record.ts';
 import type { KeyValueStore } from '../state/state-store.ts';
 import { type CaseStep, UnsupportedError, type Value } from './case.ts';
 import { num, str } from './functions.ts';
+import type { AnyKey } from './keys.ts';
 
 type Key = string | null;
 type Rec = StreamRecord<Key, Value>;
@@ -15,8 +16,8 @@ interface Parts {
 }
 
 const supplier =
-  (make: () => Parts): ProcessorSupplier<Key, Value, Key, Value> =>
-  (): Processor<Key, Value, Key, Value> => {
+  (make: () => Parts, plain: (key: AnyKey | null) => Key): ProcessorSupplier<AnyKey | null, Value, Key, Value> =>
+  (): Processor<AnyKey | null, Value, Key, Value> => {
     let context: Context | undefined;
     const parts = make();
     return {
@@ -25,7 +26,7 @@ const supplier =
         parts.init?.(given);
       },
       process(record) {
-        if (context !== undefined) parts.process(record, context);
+        if (context !== undefined) parts.process({ ...record, key: plain(record.key) }, context);
       },
     };
   };
@@ -33,8 +34,8 @@ const supplier =
 // biome-ignore lint/suspicious/noExplicitAny: keys may be null in a case, which the type of its streams does not say
 type AnySupplier = ProcessorSupplier<any, Value, any, Value>;
 
-/** The processors that the cases name. */
-export function processorOf(step: CaseStep): AnySupplier {
+/** The processors that the cases name. @param plain a key as text */
+export function processorOf(step: CaseStep, plain: (key: AnyKey | null) => Key): AnySupplier {
   const name = String(step.processor);
   const store = String(step.store);
   const ms = Number(step.ms);
@@ -151,5 +152,5 @@ export function processorOf(step: CaseStep): AnySupplier {
   };
   const make = processors[name];
   if (make === undefined) throw new UnsupportedError(`the processor ${name}`);
-  return supplier(make);
+  return supplier(make, plain);
 }

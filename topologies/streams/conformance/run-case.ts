@@ -3,6 +3,7 @@ import { InvalidArgumentError, StreamsError, TaskFailedError, TopologyError, Top
 import type { ConsumedRecord } from '../kafka/port.ts';
 import { type BuiltCase, buildCase, serdes, topicOf } from './build.ts';
 import { type Case, type RecordedEntry, type RecordedRecord, UnsupportedError, type Value } from './case.ts';
+import { type AnyKey, type Brackets, rendered } from './keys.ts';
 
 export type Verdict =
   | { readonly kind: 'passed' }
@@ -78,7 +79,7 @@ function outputsOf(driver: TopologyTestDriver, one: Case): Output {
     if (!output.record || !sinks.has(topic)) return;
     output.records.push({
       topic,
-      key: key === null ? null : serdes.keySerde.deserialize(topic, key),
+      key: key === null ? null : rendered(serdes.keySerde.deserialize(topic, key), []),
       value: value === null ? null : serdes.valueSerde.deserialize(topic, value),
       timestamp,
     });
@@ -88,11 +89,35 @@ function outputsOf(driver: TopologyTestDriver, one: Case): Output {
 
 function entriesOf(driver: TopologyTestDriver, built: BuiltCase, name: string): readonly RecordedEntry[] {
   const plain = (value: Value | bigint): Value => (typeof value === 'bigint' ? Number(value) : value);
+  const brackets = built.brackets.get(name) ?? [];
+  const sorted = <E extends readonly [AnyKey, unknown]>(rows: Iterable<E>): E[] =>
+    [...rows].sort(([a], [b]) => orderOf(a, b, brackets));
   if (built.plainStores.has(name)) {
-    return [...driver.getKeyValueStore<string, Value>(name).all()].map(([key, value]) => ({ key, value }));
+    const rows = driver.getKeyValueStore<AnyKey, Value>(name).all();
+    return sorted(rows).map(([key, value]) => ({ key: rendered(key, brackets), value }));
   }
-  return [...driver.getTimestampedKeyValueStore<string, Value | bigint>(name).all()].map(
-    ([key, { value, timestamp }]) => ({ key, value: plain(value), timestamp }),
+  if (built.windowStores.has(name) && brackets[0] === ']') {
+    const rows = driver.getSessionStore<AnyKey, Value | bigint>(name).all();
+    return sorted(rows).map(([key, value]) => ({ key: rendered(key, brackets), value: plain(value) }));
+  }
+  const rows = built.windowStores.has(name)
+    ? driver.getTimestampedWindowStore<AnyKey, Value | bigint>(name).all()
+    : driver.getTimestampedKeyValueStore<AnyKey, Value | bigint>(name).all();
+  return sorted(rows).map(([key, { value, timestamp }]) => ({
+    key: rendered(key, brackets),
+    value: plain(value),
+    timestamp,
+  }));
+}
+
+/** By key, then by the start of the window, then by its end. */
+function orderOf(a: AnyKey, b: AnyKey, brackets: Brackets): number {
+  if (typeof a === 'string' || typeof b === 'string') {
+    const [one, other] = [rendered(a, brackets), rendered(b, brackets)];
+    return one < other ? -1 : one > other ? 1 : 0;
+  }
+  return (
+    orderOf(a.key, b.key, brackets.slice(1)) || a.window.startMs - b.window.startMs || a.window.endMs - b.window.endMs
   );
 }
 

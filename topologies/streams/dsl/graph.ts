@@ -61,8 +61,9 @@ export class Graph {
     operator: (task: TaskContext) => OperatorFunction<AnyRecord, AnyRecord>,
     /** Read when the topology is built: a table may be given its store by a later step. */
     stores: readonly string[] = [],
+    windowGraceMs: number | null = null,
   ): ProcessorNode {
-    return this.#add({ kind: 'processor', name, parents: [...new Set(parents)], stores, operator });
+    return this.#add({ kind: 'processor', name, parents: [...new Set(parents)], stores, windowGraceMs, operator });
   }
 
   sink(node: Omit<SinkNode, 'kind'>): SinkNode {

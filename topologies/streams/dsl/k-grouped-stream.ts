@@ -1,13 +1,18 @@
-import { MissingSerdeError } from '../errors.ts';
 import type { TopologyNode } from '../plan/node.ts';
-import { type AggregateState, type Fold, streamAggregate } from '../runtime/operators/aggregate.ts';
+import { type Fold, streamAggregate } from '../runtime/operators/aggregate.ts';
 import { type Serde, Serdes } from '../serde.ts';
+import { CogroupedKStream } from './cogrouped-k-stream.ts';
 import type { Graph, Serdes2 } from './graph.ts';
 import type { Named } from './k-stream.ts';
-import { KTable } from './k-table.ts';
+import type { KTable } from './k-table.ts';
+import { needSerde } from './need-serde.ts';
 import { throughTopic } from './repartition.ts';
+import { SessionWindowedKStream } from './session-windowed-k-stream.ts';
 import { Stores } from './stores.ts';
+import { aggregatedTable } from './stream-aggregation.ts';
 import { aggregateBehaviour } from './table-behaviour.ts';
+import { TimeWindowedKStream } from './time-windowed-k-stream.ts';
+import { SessionWindows, type SlidingWindows, type TimeWindows } from './windows.ts';
 
 export interface MaterializedOptions<V> extends Named {
   /** Names the store, its changelog and, where the key has changed and the grouping has no name, the repartition topic. */
@@ -23,11 +28,19 @@ export interface Grouping {
   readonly partitions: number | null;
 }
 
+export const counting: Fold = { initial: () => 0n, add: (_key, _value, count: bigint) => count + 1n };
+
+/** The first value is the first aggregate. */
+export const reducing = <V>(reducer: (aggregate: V, value: V) => V | null): Fold => ({
+  initial: () => null,
+  add: (_key, value: V, aggregate: V | null) => (aggregate === null ? value : reducer(aggregate, value)),
+});
+
 /** Records that are together by key. */
 export class KGroupedStream<K, V> {
   readonly #graph: Graph;
   readonly #node: TopologyNode;
-  readonly #serdes: Serdes2<K, V>;
+  readonly serdes: Serdes2<K, V>;
   readonly #grouping: Grouping;
   /** A named repartition is shared by the aggregations of one grouping. */
   #repartitioned: TopologyNode | null = null;
@@ -35,7 +48,7 @@ export class KGroupedStream<K, V> {
   constructor(graph: Graph, node: TopologyNode, serdes: Serdes2<K, V>, grouping: Grouping) {
     this.#graph = graph;
     this.#node = node;
-    this.#serdes = serdes;
+    this.serdes = serdes;
     this.#grouping = grouping;
   }
 
@@ -45,61 +58,75 @@ export class KGroupedStream<K, V> {
     aggregator: (key: K, value: V, aggregate: A) => A | null,
     options: MaterializedOptions<A>,
   ): KTable<K, A> {
-    return this.#fold(
-      'KSTREAM-AGGREGATE-',
-      { initial: initializer, add: aggregator },
-      options,
-      options.valueSerde ?? null,
-    );
+    return this.#fold('aggregate', { initial: initializer, add: aggregator }, options, options.valueSerde);
   }
 
   /** The first value of a key is its first aggregate. */
   reduce(reducer: (aggregate: V, value: V) => V | null, options: MaterializedOptions<V>): KTable<K, V> {
-    const fold: Fold = {
-      initial: () => null,
-      add: (_key, value, aggregate) => (aggregate === null ? value : reducer(aggregate, value)),
-    };
-    return this.#fold('KSTREAM-REDUCE-', fold, options, options.valueSerde ?? this.#serdes.value);
+    return this.#fold('reduce', reducing(reducer), options, options.valueSerde ?? this.serdes.value);
   }
 
   count(options: Omit<MaterializedOptions<bigint>, 'valueSerde'>): KTable<K, bigint> {
-    const fold: Fold = { initial: () => 0n, add: (_key, _value, count: bigint) => count + 1n };
-    return this.#fold('KSTREAM-AGGREGATE-', fold, options, Serdes.long);
+    return this.#fold('aggregate', counting, options, Serdes.long);
   }
 
-  #fold<A>(prefix: string, fold: Fold, options: MaterializedOptions<A>, valueSerde: Serde<A> | null): KTable<K, A> {
-    const { store } = options;
-    const keySerde = this.#serdes.key;
-    if (keySerde === null || valueSerde === null) {
-      const what = keySerde === null ? 'keySerde' : 'valueSerde';
-      throw new MissingSerdeError(
-        `${store} needs a ${what}, and none is known there; nothing was built. Give one in its options.`,
-      );
-    }
-    const parent = this.#together(store);
+  /** An aggregate for each key and window. */
+  windowedBy(windows: TimeWindows | SlidingWindows): TimeWindowedKStream<K, V>;
+  windowedBy(windows: SessionWindows): SessionWindowedKStream<K, V>;
+  windowedBy(
+    windows: TimeWindows | SlidingWindows | SessionWindows,
+  ): TimeWindowedKStream<K, V> | SessionWindowedKStream<K, V> {
+    return windows instanceof SessionWindows
+      ? new SessionWindowedKStream(this.#graph, this, windows)
+      : new TimeWindowedKStream(this.#graph, this, windows);
+  }
+
+  /** The first of several streams that are folded into one aggregate for each key. */
+  cogroup<A>(aggregator: (key: K, value: V, aggregate: A) => A | null): CogroupedKStream<K, A> {
+    return new CogroupedKStream<K, A>(this.#graph, [{ grouped: this, add: aggregator }]);
+  }
+
+  #fold<A>(
+    kind: 'aggregate' | 'reduce',
+    fold: Fold,
+    options: MaterializedOptions<A>,
+    valueSerde: Serde<A> | null | undefined,
+  ): KTable<K, A> {
+    const { store, as } = options;
+    const key = needSerde(this.serdes.key, 'keySerde', store);
+    const value = needSerde(valueSerde, 'valueSerde', store);
     const persistent = options.persistent ?? true;
-    this.#graph.addStore(Stores.timestampedKeyValue({ name: store, keySerde, valueSerde, persistent }));
-    const name = this.#graph.name(prefix, options.as);
-    const state: AggregateState = { store, sendsOldValues: false };
-    const node = this.#graph.processor(name, [parent], (task) => streamAggregate(task, name, state, fold), [store]);
-    return new KTable<K, A>(this.#graph, node, { key: keySerde, value: valueSerde }, aggregateBehaviour(state));
+    return aggregatedTable(this.#graph, {
+      inputs: [{ grouped: this, add: fold.add }],
+      kind,
+      as,
+      store: Stores.timestampedKeyValue({ name: store, keySerde: key, valueSerde: value, persistent }),
+      serdes: { key, value },
+      windowGraceMs: null,
+      operator: (task, name, { state }) => streamAggregate(task, name, state, fold),
+      behaviour: aggregateBehaviour,
+    });
   }
 
-  #together(store: string): TopologyNode {
-    const { keyChanged, as, partitions } = this.#grouping;
+  /** Whether what aggregates it must name its repartition topic. */
+  get needsName(): boolean {
+    return this.#grouping.keyChanged && this.#grouping.as === undefined;
+  }
+
+  /** Where records of equal keys are together, behind a repartition topic if the key has changed. @param name of that topic, if the grouping has none */
+  together(name: string): TopologyNode {
+    const { keyChanged, partitions } = this.#grouping;
     if (!keyChanged) return this.#node;
     if (this.#repartitioned !== null) return this.#repartitioned;
-    const { key, value } = this.#serdes;
-    const name = as ?? store;
-    if (key === null || value === null) {
-      const what = key === null ? 'keySerde' : 'valueSerde';
-      throw new MissingSerdeError(
-        `${name}-repartition needs a ${what}, and none is known there; nothing was built. Give one to the grouping.`,
-      );
-    }
-    const through = { name, keySerde: key, valueSerde: value, partitions, dropNullKeys: true };
-    const node = throughTopic(this.#graph, this.#node, through);
-    if (as !== undefined) this.#repartitioned = node;
+    const as = this.#grouping.as ?? name;
+    const node = throughTopic(this.#graph, this.#node, {
+      name: as,
+      keySerde: needSerde(this.serdes.key, 'keySerde', `${as}-repartition`, 'to the grouping'),
+      valueSerde: needSerde(this.serdes.value, 'valueSerde', `${as}-repartition`, 'to the grouping'),
+      partitions,
+      dropNullKeys: true,
+    });
+    if (!this.needsName) this.#repartitioned = node;
     return node;
   }
 }

@@ -1,6 +1,6 @@
 import type { OperatorFunction } from 'rxjs';
 import { MissingSerdeError, UnnamedOperatorError } from '../errors.ts';
-import type { TopologyNode } from '../plan/node.ts';
+import type { SinkNode, TopologyNode } from '../plan/node.ts';
 import { type BranchRule, branchChild, branchOperator } from '../runtime/operators/branch.ts';
 import { operator, passOn } from '../runtime/operators/operator.ts';
 import { pipeOperator } from '../runtime/operators/pipe.ts';
@@ -9,8 +9,8 @@ import { streamStreamJoin } from '../runtime/operators/stream-stream-join.ts';
 import { streamGlobalTableJoin, streamTableJoin } from '../runtime/operators/stream-table-join.ts';
 import { type AnyRecord, type StreamRecord, withKeyAndValue, withValue } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
+import { joinWindowStore } from '../state/join-window-store.ts';
 import { waitingRoom } from '../state/waiting-room.ts';
-import { windowStore } from '../state/window-store.ts';
 import { BranchedKStream } from './branched-k-stream.ts';
 import { type Graph, type Serdes2, sourcesOf } from './graph.ts';
 import { KGroupedStream } from './k-grouped-stream.ts';
@@ -19,6 +19,7 @@ import type { ProcessorSupplier } from './processor.ts';
 import { throughTopic } from './repartition.ts';
 import type { TopicLike } from './streams-builder.ts';
 import { tableOf } from './table-source.ts';
+import { windowedPartitioner } from './windowed-serdes.ts';
 import type { JoinWindows } from './windows.ts';
 
 export interface Named {
@@ -330,8 +331,8 @@ export class KStream<K, V> {
     const reachMs = windows.beforeMs + windows.afterMs + windows.graceMs;
     // The original's stores forget one millisecond too soon, so that a window of zero joins nothing.
     const retentionMs = graph.semantics === 'strict' ? reachMs : reachMs - 1;
-    graph.addStore(windowStore({ name: stores.left, keySerde: key, valueSerde: value, retentionMs }));
-    graph.addStore(windowStore({ name: stores.right, keySerde: key, valueSerde: otherValue, retentionMs }));
+    graph.addStore(joinWindowStore({ name: stores.left, keySerde: key, valueSerde: value, retentionMs }));
+    graph.addStore(joinWindowStore({ name: stores.right, keySerde: key, valueSerde: otherValue, retentionMs }));
     if (waiting !== null) {
       const erased = (serde: Serde<unknown> | Serde<K> | Serde<V> | Serde<V2>) => serde as Serde<unknown>; // inside the graph types are erased
       const serdes = { keySerde: erased(key), leftSerde: erased(value), rightSerde: erased(otherValue) };
@@ -397,15 +398,15 @@ export class KStream<K, V> {
     const given = typeof topic === 'object' ? topic : undefined;
     const key = need(options.keySerde ?? given?.keySerde ?? this.#serdes.key, 'keySerde', name);
     const value = need(options.valueSerde ?? given?.valueSerde ?? this.#serdes.value, 'valueSerde', name);
+    const partitioner = options.partitioner as SinkNode['partitioner'] | undefined; // types are erased below
     this.#graph.sink({
       name,
       parents: [this.#node],
-      topic: typeof topic === 'object' ? topic.name : (topic as string | ((key: unknown, value: unknown) => string)), // types are erased below
+      topic: typeof topic === 'object' ? topic.name : (topic as string | ((key: unknown, value: unknown) => string)), // likewise
       internal: false,
       keySerde: key as Serde<unknown>,
       valueSerde: value as Serde<unknown>,
-      partitioner:
-        (options.partitioner as ((key: unknown, value: unknown, partitions: number) => number) | undefined) ?? null,
+      partitioner: partitioner ?? windowedPartitioner(given?.name ?? name, key as Serde<unknown>),
     });
   }
 

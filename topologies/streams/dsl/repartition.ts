@@ -2,6 +2,7 @@ import type { SourceNode, TopologyNode } from '../plan/node.ts';
 import { operator } from '../runtime/operators/operator.ts';
 import type { Serde } from '../serde.ts';
 import type { Graph } from './graph.ts';
+import { windowedPartitioner } from './windowed-serdes.ts';
 
 export interface ThroughTopic<K, V> {
   /** The topic is `<application-id>-<name>-repartition`. */
@@ -37,7 +38,7 @@ export function throughTopic<K, V>(graph: Graph, parent: TopologyNode, through: 
     internal: true,
     keySerde,
     valueSerde,
-    partitioner: null,
+    partitioner: windowedPartitioner(name, keySerde),
   });
   return graph.source({
     name: sourceName,

@@ -2,7 +2,9 @@ import { InvalidArgumentError } from '../errors.ts';
 import type { StoreBuilder } from '../plan/node.ts';
 import type { Serde } from '../serde.ts';
 import { TypedKeyValueStore, timestampedSerde } from '../state/key-value-store.ts';
+import { type SessionStoreOptions, sessionStore } from '../state/session-store.ts';
 import type { KeyValueStore, StoreSpec } from '../state/state-store.ts';
+import { type WindowStoreOptions, windowStore } from '../state/window-store.ts';
 
 export interface KeyValueStoreOptions<K, V> {
   /** Names the changelog: `<application-id>-<name>-changelog`. */
@@ -16,12 +18,21 @@ export interface KeyValueStoreOptions<K, V> {
   readonly changelogConfig?: Readonly<Record<string, string>>;
 }
 
+export const checkName = (name: string): void => {
+  if (/^[A-Za-z0-9._-]+$/.test(name)) return;
+  throw new InvalidArgumentError(`"${name}" cannot name a store: letters, digits, dot, dash and underscore can`);
+};
+
+/** @throws InvalidArgumentError */
+export const checkRetention = (name: string, retentionMs: number, leastMs: number, why: string): void => {
+  if (Number.isSafeInteger(retentionMs) && retentionMs >= leastMs) return;
+  throw new InvalidArgumentError(
+    `store ${name}: a retention of ${retentionMs} ms is too short, ${leastMs} are needed ${why}`,
+  );
+};
+
 const specOf = (options: KeyValueStoreOptions<never, never>, kind: StoreSpec['kind']): StoreSpec => {
-  if (!/^[A-Za-z0-9._-]+$/.test(options.name)) {
-    throw new InvalidArgumentError(
-      `"${options.name}" cannot name a store: letters, digits, dot, dash and underscore can`,
-    );
-  }
+  checkName(options.name);
   return {
     name: options.name,
     kind,
@@ -49,4 +60,22 @@ function timestampedKeyValue<K, V>(options: KeyValueStoreOptions<K, V>): StoreBu
   };
 }
 
-export const Stores = { keyValue, timestampedKeyValue } as const;
+/** Windows for processors: one value for each key and window start. */
+function window<K, V>(options: WindowStoreOptions<K, V>): StoreBuilder {
+  checkName(options.name);
+  if (!(options.windowSizeMs >= 1))
+    throw new InvalidArgumentError(
+      `store ${options.name}: windows of ${options.windowSizeMs} ms hold nothing; give them at least 1`,
+    );
+  checkRetention(options.name, options.retentionMs, options.windowSizeMs, 'to keep a window while it lasts');
+  return windowStore(options);
+}
+
+/** Sessions for processors: one value for each key, start and end. */
+function session<K, A>(options: SessionStoreOptions<K, A>): StoreBuilder {
+  checkName(options.name);
+  checkRetention(options.name, options.retentionMs, 0, 'to keep anything');
+  return sessionStore(options);
+}
+
+export const Stores = { keyValue, timestampedKeyValue, window, session } as const;

@@ -1,5 +1,6 @@
 import { TopologyError } from '../errors.ts';
 import type { TaskContext } from '../plan/node.ts';
+import type { AggregateState } from '../runtime/operators/aggregate.ts';
 import { type Getter, rowsOf, type TableState } from '../runtime/operators/table.ts';
 import type { ValueAndTimestamp } from '../state/state-store.ts';
 
@@ -49,12 +50,16 @@ export const sourceBehaviour = (state: TableState, materialise: () => void): Tab
   },
 });
 
-export const aggregateBehaviour = (state: TableState): TableBehaviour => ({
+/** @param getter for a table that does not stand in a key-value store: how its rows are looked up in the store that it has */
+export const aggregateBehaviour = (
+  state: AggregateState,
+  getter: TableView['getter'] = storeView(state.store).getter,
+): TableBehaviour => ({
   sendOldValues() {
     state.sendsOldValues = true;
     return true;
   },
-  view: () => stored(state),
+  view: () => ({ stores: [state.store], getter }),
 });
 
 /** A table computed row by row of another one: `compute` gives the row's value, null where there is none. */

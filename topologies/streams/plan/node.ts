@@ -77,6 +77,8 @@ export interface SourceNode extends NodeBase {
 export interface ProcessorNode extends NodeBase {
   readonly kind: 'processor';
   readonly stores: readonly string[];
+  /** Of a windowed aggregation: how long after a window's end it takes records (for sessions the gap is part of it). Else null. */
+  readonly windowGraceMs: number | null;
   /** One call a task. */
   readonly operator: (task: TaskContext) => OperatorFunction<AnyRecord, AnyRecord>;
 }

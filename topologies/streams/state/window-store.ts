@@ -1,127 +1,163 @@
+import type { Windowed } from '../dsl/windowed.ts';
 import type { StoreBuilder } from '../plan/node.ts';
 import type { Serde } from '../serde.ts';
-import { successor } from './bytes.ts';
-import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
-import type { Row, StateStore, ValueAndTimestamp } from './state-store.ts';
+import { type AgingRow, AgingRows, type StoreTimes } from './aging-rows.ts';
+import { type StoreHost, timestampedSerde } from './key-value-store.ts';
+import type { StateStore, ValueAndTimestamp } from './state-store.ts';
 
-export interface WindowStore<K, V> extends StateStore {
-  /** Forgets what is older than the newest record it was given, minus its retention; a record that is that old itself is not kept. */
-  put(key: K, value: V, timestamp: number): void;
-  /** Rows of a key with `from <= timestamp <= to`, in the order of their times, then of their arrival. */
-  fetch(key: K, from: number, to: number): Iterable<ValueAndTimestamp<V>>;
-  /** Every row of this key and time. */
-  remove(key: K, timestamp: number): void;
+/** One value for each key and window start. Windows that begin before the newest start put, less the retention, do not show. */
+export interface ReadOnlyWindowStore<K, V> extends StateStore {
+  fetch(key: K, startMs: number): V | null;
+  /** Windows of a key that begin in this range, both ends inclusive, the earliest first. Later writes do not show in it. */
+  fetch(key: K, fromMs: number, toMs: number): Iterable<readonly [startMs: number, value: V]>;
+  /** The same, the latest first. */
+  backwardFetch(key: K, fromMs: number, toMs: number): Iterable<readonly [startMs: number, value: V]>;
+  /** Windows of all keys that begin in this range, by start, then by the bytes of the key. */
+  fetchAll(fromMs: number, toMs: number): Iterable<readonly [Windowed<K>, V]>;
+  all(): Iterable<readonly [Windowed<K>, V]>;
+}
+
+export interface WindowStore<K, V> extends ReadOnlyWindowStore<K, V> {
+  /** A null value deletes. A window that would not show is not kept. */
+  put(key: K, value: V | null, startMs: number): void;
+}
+
+/** What windowed aggregations use beyond that. They sweep by themselves: a window that has just closed must still be told. */
+export interface AggregateWindowStore extends WindowStore<unknown, ValueAndTimestamp<unknown>> {
+  readonly times: StoreTimes;
+  sweep(): void;
+  /** As `fetchAll`, with windows that have ceased to show since the last `sweep`. */
+  fetchAllWithForgotten(
+    fromMs: number,
+    toMs: number,
+  ): Iterable<readonly [Windowed<unknown>, ValueAndTimestamp<unknown>]>;
 }
 
 export interface WindowStoreOptions<K, V> {
+  /** Names the changelog: `<application-id>-<name>-changelog`. */
   readonly name: string;
   readonly keySerde: Serde<K>;
   readonly valueSerde: Serde<V>;
+  /** How long a window is kept after its start, by the newest start put. */
   readonly retentionMs: number;
+  /** What `endMs` of a window is counted from. */
+  readonly windowSizeMs: number;
+  /** False: windows live in memory and are restored from the changelog at each start. Default true. */
   readonly persistent?: boolean;
+  /** False: no changelog; a new owner begins with nothing. Default true. */
+  readonly logged?: boolean;
+  readonly changelogConfig?: Readonly<Record<string, string>>;
 }
 
-export function windowStore<K, V>(options: WindowStoreOptions<K, V>): StoreBuilder {
-  return {
-    spec: {
-      name: options.name,
-      kind: 'window',
-      persistent: options.persistent ?? true,
-      logged: true,
-      retentionMs: options.retentionMs,
-      changelogConfig: {},
-    },
-    open: (host) => new BytesWindowStore(options, host),
-  };
-}
+/** For a processor: dead windows are swept with every put. */
+export const windowStore = <K, V>(options: WindowStoreOptions<K, V>): StoreBuilder => ({
+  spec: specOf(options as WindowStoreOptions<never, never>), // serdes are not looked at
+  open: (host) => new BytesWindowStore(host, options, { keepsBound: false, sweepsItself: true }),
+});
 
-/** After the key: eight bytes of time, then four that keep rows of one key and time apart, in the order of their arrival. */
-const suffixBytes = 12;
+/** @param keepsBound see `AgingOptions` */
+export const aggregateWindowStore = <K, V>(options: WindowStoreOptions<K, V>, keepsBound: boolean): StoreBuilder => ({
+  spec: specOf(options as WindowStoreOptions<never, never>), // likewise
+  open: (host) =>
+    new BytesWindowStore(
+      host,
+      { ...options, valueSerde: timestampedSerde(options.valueSerde) },
+      { keepsBound, sweepsItself: false },
+    ),
+});
 
-/** Rows of one key lie side by side in the order of their times: `key | time | sequence`. */
+const specOf = (options: WindowStoreOptions<never, never>): StoreBuilder['spec'] => ({
+  name: options.name,
+  kind: 'window',
+  persistent: options.persistent ?? true,
+  logged: options.logged ?? true,
+  retentionMs: options.retentionMs,
+  changelogConfig: options.changelogConfig ?? {},
+});
+
 class BytesWindowStore<K, V> implements WindowStore<K, V> {
   readonly name: string;
   readonly #options: WindowStoreOptions<K, V>;
-  readonly #host: StoreHost;
-  /** Newest time of all rows ever put; null until it is asked for after a start. */
-  #newest: number | null = null;
-  #sweptUpTo = 0;
+  readonly #topic: string;
+  readonly #rows: AgingRows;
+  readonly #sweepsItself: boolean;
 
-  constructor(options: WindowStoreOptions<K, V>, host: StoreHost) {
+  constructor(
+    host: StoreHost,
+    options: WindowStoreOptions<K, V>,
+    manner: { readonly keepsBound: boolean; readonly sweepsItself: boolean },
+  ) {
     this.name = options.name;
     this.#options = options;
-    this.#host = host;
+    this.#topic = host.topic;
+    this.#rows = new AgingRows(host, {
+      retentionMs: options.retentionMs,
+      keepsBound: manner.keepsBound,
+      times: 1,
+    });
+    this.#sweepsItself = manner.sweepsItself;
   }
 
-  put(key: K, value: V, timestamp: number): void {
-    this.#newest = Math.max(this.#newestRow(), timestamp);
-    const horizon = this.#newest - this.#options.retentionMs;
-    if (timestamp < horizon) return;
-    this.#sweep(horizon);
-    const { overlay, topic, now } = this.#host;
-    const row = this.#rowKey(this.#keyBytes(key), timestamp, 0);
-    const sequence = new DataView(row.buffer);
-    for (let next = 0; overlay.get(row) !== null; ) sequence.setUint32(row.length - 4, ++next);
-    overlay.put(row, this.#options.valueSerde.serialize(topic, value), now());
+  get times(): StoreTimes {
+    return this.#rows.times;
   }
 
-  *fetch(key: K, from: number, to: number): Generator<ValueAndTimestamp<V>> {
-    const bytes = this.#keyBytes(key);
-    const first = Math.max(from, this.#newestRow() - this.#options.retentionMs, 0);
-    if (first > to) return;
-    for (const [row, value] of this.#rows(bytes, first, to)) {
-      const timestamp = readTime(row, bytes.length);
-      yield { value: this.#options.valueSerde.deserialize(this.#host.topic, value), timestamp };
-    }
+  sweep(): void {
+    this.#rows.sweep();
   }
 
-  remove(key: K, timestamp: number): void {
-    const { overlay, now } = this.#host;
-    for (const [row] of [...this.#rows(this.#keyBytes(key), timestamp, timestamp)]) overlay.put(row, null, now());
+  put(key: K, value: V | null, startMs: number): void {
+    if (this.#sweepsItself) this.sweep();
+    const bytes = value === null ? null : this.#options.valueSerde.serialize(this.#topic, value);
+    this.#rows.put(this.#keyBytes(key), at(startMs), bytes);
   }
 
-  *#rows(key: Uint8Array, from: number, to: number): Generator<Row> {
-    const low = this.#rowKey(key, from, 0);
-    const high = successor(this.#rowKey(key, to, 0xffff_ffff));
-    for (const entry of this.#host.overlay.range(low, high)) {
-      const [row] = entry;
-      if (row.length !== key.length + suffixBytes) continue; // a longer key that begins with this one
-      const timestamp = readTime(row, key.length);
-      if (timestamp >= from && timestamp <= to) yield entry;
+  fetch(key: K, startMs: number): V | null;
+  fetch(key: K, fromMs: number, toMs: number): Iterable<readonly [number, V]>;
+  fetch(key: K, fromMs: number, toMs?: number): V | null | Iterable<readonly [number, V]> {
+    if (toMs !== undefined) return this.#ofKey(key, fromMs, toMs, false);
+    const bytes = this.#rows.get(this.#keyBytes(key), at(fromMs));
+    return bytes === null ? null : this.#value(bytes);
+  }
+
+  backwardFetch(key: K, fromMs: number, toMs: number): Iterable<readonly [number, V]> {
+    return this.#ofKey(key, fromMs, toMs, true);
+  }
+
+  fetchAll(fromMs: number, toMs: number): Iterable<readonly [Windowed<K>, V]> {
+    return this.#windowed(this.#rows.inTime(fromMs, toMs));
+  }
+
+  fetchAllWithForgotten(fromMs: number, toMs: number): Iterable<readonly [Windowed<K>, V]> {
+    return this.#windowed(this.#rows.inTimeWithForgotten(fromMs, toMs));
+  }
+
+  all(): Iterable<readonly [Windowed<K>, V]> {
+    return this.fetchAll(0, Number.MAX_SAFE_INTEGER);
+  }
+
+  *#ofKey(key: K, fromMs: number, toMs: number, reverse: boolean): Generator<readonly [number, V]> {
+    for (const { age, value } of this.#rows.ofKey(this.#keyBytes(key), at(fromMs), at(toMs), reverse))
+      yield [age, this.#value(value)];
+  }
+
+  *#windowed(rows: Iterable<AgingRow>): Generator<readonly [Windowed<K>, V]> {
+    const { keySerde, windowSizeMs } = this.#options;
+    for (const { key, age, value } of rows) {
+      const window = { startMs: age, endMs: age + windowSizeMs };
+      yield [{ key: keySerde.deserialize(this.#topic, key), window }, this.#value(value)];
     }
   }
 
   #keyBytes(key: K): Uint8Array {
-    return this.#options.keySerde.serialize(this.#host.topic, key);
+    if (key === null || key === undefined)
+      throw new TypeError(`store ${this.name}: the key is null; a store has no window for it`);
+    return this.#options.keySerde.serialize(this.#topic, key);
   }
 
-  #rowKey(key: Uint8Array, timestamp: number, sequence: number): Uint8Array {
-    const out = new Uint8Array(key.length + suffixBytes);
-    out.set(key);
-    writeTime(out, key.length, timestamp);
-    new DataView(out.buffer).setUint32(key.length + 8, sequence);
-    return out;
-  }
-
-  /** After a start the rows themselves say how far time had come. */
-  #newestRow(): number {
-    if (this.#newest === null) {
-      let newest = -1;
-      for (const [row] of this.#host.overlay.range(null, null)) newest = Math.max(newest, timeOf(row));
-      this.#newest = newest;
-    }
-    return this.#newest;
-  }
-
-  /** Looks at every row once per half retention: what dies within a window is few. */
-  #sweep(horizon: number): void {
-    if (horizon <= 0 || horizon - this.#sweptUpTo < Math.max(this.#options.retentionMs / 2, 1)) return;
-    this.#sweptUpTo = horizon;
-    const { overlay, now } = this.#host;
-    for (const [row] of [...overlay.range(null, null)]) {
-      if (timeOf(row) < horizon) overlay.put(row, null, now());
-    }
+  #value(bytes: Uint8Array): V {
+    return this.#options.valueSerde.deserialize(this.#topic, bytes);
   }
 }
 
-const timeOf = (row: Uint8Array): number => readTime(row, row.length - suffixBytes);
+const at = (startMs: number) => ({ age: startMs, other: 0 });

@@ -1,4 +1,5 @@
 import type { TopicLike } from '../dsl/streams-builder.ts';
+import type { Windowed } from '../dsl/windowed.ts';
 import { InMemoryBroker } from '../kafka/in-memory-broker.ts';
 import { partitionForKey } from '../kafka/partitioner.ts';
 import type { Header, TopicPartition } from '../kafka/port.ts';
@@ -6,7 +7,15 @@ import { Topology } from '../plan/topology.ts';
 import type { FailureHandling } from '../runtime/stream-task.ts';
 import type { Serde } from '../serde.ts';
 import { MemoryStorage } from '../state/memory-storage.ts';
-import type { KeyValueStore, TaskStorage, TimestampedKeyValueStore, ValueAndTimestamp } from '../state/state-store.ts';
+import type { ReadOnlySessionStore } from '../state/session-store.ts';
+import type {
+  KeyValueStore,
+  StateStore,
+  TaskStorage,
+  TimestampedKeyValueStore,
+  ValueAndTimestamp,
+} from '../state/state-store.ts';
+import type { ReadOnlyWindowStore } from '../state/window-store.ts';
 import { type CrashPoint, DrivenApplication, type Drop } from './driven-application.ts';
 
 export interface DriverOptions {
@@ -209,6 +218,36 @@ export class TopologyTestDriver implements Disposable {
     return this.getKeyValueStore(name, applicationId);
   }
 
+  /** The windows of a processor's store over all partitions; for looking only. */
+  getWindowStore<K, V>(name: string, applicationId?: string): WindowsOf<K, V> {
+    const stores = this.#stores<ReadOnlyWindowStore<K, V>>(name, applicationId);
+    return {
+      fetch: (key, startMs) => stores.map((store) => store.fetch(key, startMs)).find((value) => value !== null) ?? null,
+      all: () => stores.flatMap((store) => [...store.all()]),
+    };
+  }
+
+  /** The windows of an aggregation, each with the time of its newest record. */
+  getTimestampedWindowStore<K, V>(name: string, applicationId?: string): WindowsOf<K, ValueAndTimestamp<V>> {
+    return this.getWindowStore(name, applicationId);
+  }
+
+  /** The sessions of an aggregation or of a processor's store over all partitions; for looking only. */
+  getSessionStore<K, A>(name: string, applicationId?: string): SessionsOf<K, A> {
+    const stores = this.#stores<ReadOnlySessionStore<K, A>>(name, applicationId);
+    return {
+      fetch: (key) => stores.flatMap((store) => [...store.fetch(key)]),
+      all: () => stores.flatMap((store) => [...store.all()]),
+    };
+  }
+
+  #stores<S extends StateStore>(name: string, applicationId: string | undefined): readonly S[] {
+    const tasks = this.#only(applicationId).flatMap((application) => application.tasks);
+    const stores = tasks.flatMap((task) => (task.hasStore(name) ? [task.store(name) as S] : [])); // the caller knows what it added
+    if (stores.length === 0) throw new Error(`no task has a store ${name}`);
+    return stores;
+  }
+
   #only(applicationId: string | undefined): readonly DrivenApplication[] {
     return this.#applications.filter((application) => applicationId === undefined || application.id === applicationId);
   }
@@ -223,6 +262,16 @@ export class TopologyTestDriver implements Disposable {
     for (const application of this.#applications) application.close();
   }
 }
+
+export type WindowsOf<K, V> = {
+  fetch(key: K, startMs: number): V | null;
+  all(): readonly (readonly [Windowed<K>, V])[];
+};
+
+export type SessionsOf<K, A> = {
+  fetch(key: K): readonly (readonly [Windowed<K>, A])[];
+  all(): readonly (readonly [Windowed<K>, A])[];
+};
 
 export type RowsOf<K, V> = Pick<KeyValueStore<K, V>, 'get' | 'all'>;
 

@@ -1,8 +1,8 @@
 import type { OperatorFunction } from 'rxjs';
 import type { JoinWindows } from '../../dsl/windows.ts';
 import type { TaskContext } from '../../plan/node.ts';
+import type { JoinWindowStore } from '../../state/join-window-store.ts';
 import type { WaitingRoom } from '../../state/waiting-room.ts';
-import type { WindowStore } from '../../state/window-store.ts';
 import type { AnyRecord } from '../record.ts';
 import { type Emit, operator } from './operator.ts';
 
@@ -62,7 +62,7 @@ export function streamStreamJoin(
   };
 }
 
-type Windows = WindowStore<unknown, unknown>;
+type Windows = JoinWindowStore<unknown, unknown>;
 
 const windowsOf = (task: TaskContext, store: string): Windows => task.store(store) as Windows; // made by the builder of the join
 const roomOf = (task: TaskContext, { waiting }: StreamJoin): WaitingRoom | null =>

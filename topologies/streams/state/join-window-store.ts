@@ -1,0 +1,127 @@
+import type { StoreBuilder } from '../plan/node.ts';
+import type { Serde } from '../serde.ts';
+import { successor } from './bytes.ts';
+import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
+import type { Row, StateStore, ValueAndTimestamp } from './state-store.ts';
+
+export interface JoinWindowStore<K, V> extends StateStore {
+  /** Forgets what is older than the newest record it was given, minus its retention; a record that is that old itself is not kept. */
+  put(key: K, value: V, timestamp: number): void;
+  /** Rows of a key with `from <= timestamp <= to`, in the order of their times, then of their arrival. */
+  fetch(key: K, from: number, to: number): Iterable<ValueAndTimestamp<V>>;
+  /** Every row of this key and time. */
+  remove(key: K, timestamp: number): void;
+}
+
+export interface JoinWindowStoreOptions<K, V> {
+  readonly name: string;
+  readonly keySerde: Serde<K>;
+  readonly valueSerde: Serde<V>;
+  readonly retentionMs: number;
+  readonly persistent?: boolean;
+}
+
+export function joinWindowStore<K, V>(options: JoinWindowStoreOptions<K, V>): StoreBuilder {
+  return {
+    spec: {
+      name: options.name,
+      kind: 'window',
+      persistent: options.persistent ?? true,
+      logged: true,
+      retentionMs: options.retentionMs,
+      changelogConfig: {},
+    },
+    open: (host) => new BytesJoinWindowStore(options, host),
+  };
+}
+
+/** After the key: eight bytes of time, then four that keep rows of one key and time apart, in the order of their arrival. */
+const suffixBytes = 12;
+
+/** Rows of one key lie side by side in the order of their times: `key | time | sequence`. */
+class BytesJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
+  readonly name: string;
+  readonly #options: JoinWindowStoreOptions<K, V>;
+  readonly #host: StoreHost;
+  /** Newest time of all rows ever put; null until it is asked for after a start. */
+  #newest: number | null = null;
+  #sweptUpTo = 0;
+
+  constructor(options: JoinWindowStoreOptions<K, V>, host: StoreHost) {
+    this.name = options.name;
+    this.#options = options;
+    this.#host = host;
+  }
+
+  put(key: K, value: V, timestamp: number): void {
+    this.#newest = Math.max(this.#newestRow(), timestamp);
+    const horizon = this.#newest - this.#options.retentionMs;
+    if (timestamp < horizon) return;
+    this.#sweep(horizon);
+    const { overlay, topic, now } = this.#host;
+    const row = this.#rowKey(this.#keyBytes(key), timestamp, 0);
+    const sequence = new DataView(row.buffer);
+    for (let next = 0; overlay.get(row) !== null; ) sequence.setUint32(row.length - 4, ++next);
+    overlay.put(row, this.#options.valueSerde.serialize(topic, value), now());
+  }
+
+  *fetch(key: K, from: number, to: number): Generator<ValueAndTimestamp<V>> {
+    const bytes = this.#keyBytes(key);
+    const first = Math.max(from, this.#newestRow() - this.#options.retentionMs, 0);
+    if (first > to) return;
+    for (const [row, value] of this.#rows(bytes, first, to)) {
+      const timestamp = readTime(row, bytes.length);
+      yield { value: this.#options.valueSerde.deserialize(this.#host.topic, value), timestamp };
+    }
+  }
+
+  remove(key: K, timestamp: number): void {
+    const { overlay, now } = this.#host;
+    for (const [row] of [...this.#rows(this.#keyBytes(key), timestamp, timestamp)]) overlay.put(row, null, now());
+  }
+
+  *#rows(key: Uint8Array, from: number, to: number): Generator<Row> {
+    const low = this.#rowKey(key, from, 0);
+    const high = successor(this.#rowKey(key, to, 0xffff_ffff));
+    for (const entry of this.#host.overlay.range(low, high)) {
+      const [row] = entry;
+      if (row.length !== key.length + suffixBytes) continue; // a longer key that begins with this one
+      const timestamp = readTime(row, key.length);
+      if (timestamp >= from && timestamp <= to) yield entry;
+    }
+  }
+
+  #keyBytes(key: K): Uint8Array {
+    return this.#options.keySerde.serialize(this.#host.topic, key);
+  }
+
+  #rowKey(key: Uint8Array, timestamp: number, sequence: number): Uint8Array {
+    const out = new Uint8Array(key.length + suffixBytes);
+    out.set(key);
+    writeTime(out, key.length, timestamp);
+    new DataView(out.buffer).setUint32(key.length + 8, sequence);
+    return out;
+  }
+
+  /** After a start the rows themselves say how far time had come. */
+  #newestRow(): number {
+    if (this.#newest === null) {
+      let newest = -1;
+      for (const [row] of this.#host.overlay.range(null, null)) newest = Math.max(newest, timeOf(row));
+      this.#newest = newest;
+    }
+    return this.#newest;
+  }
+
+  /** Looks at every row once per half retention: what dies within a window is few. */
+  #sweep(horizon: number): void {
+    if (horizon <= 0 || horizon - this.#sweptUpTo < Math.max(this.#options.retentionMs / 2, 1)) return;
+    this.#sweptUpTo = horizon;
+    const { overlay, now } = this.#host;
+    for (const [row] of [...overlay.range(null, null)]) {
+      if (timeOf(row) < horizon) overlay.put(row, null, now());
+    }
+  }
+}
+
+const timeOf = (row: Uint8Array): number => readTime(row, row.length - suffixBytes);
