@@ -1,5 +1,6 @@
 export { BranchedKStream } from './dsl/branched-k-stream.ts';
 export { CogroupedKStream } from './dsl/cogrouped-k-stream.ts';
+export type { ForeignKeyJoinOptions } from './dsl/foreign-key-join.ts';
 export type { GraphOptions } from './dsl/graph.ts';
 export { KGroupedStream, type MaterializedOptions } from './dsl/k-grouped-stream.ts';
 export { KGroupedTable } from './dsl/k-grouped-table.ts';

@@ -77,7 +77,7 @@ export function buildCase(steps: readonly CaseStep[]): BuiltCase {
   return { topology: builder.build(), plainStores, windowStores, brackets: allBrackets };
 }
 
-const unsupported = ['suppress', 'foreignKeyJoin', 'foreignKeyLeftJoin'];
+const unsupported = ['suppress'];
 
 class StepBuilder {
   readonly #builder: StreamsBuilder;
@@ -133,6 +133,9 @@ class StepBuilder {
       case 'leftJoin':
       case 'outerJoin':
         return this.#join(this.#step.op);
+      case 'foreignKeyJoin':
+      case 'foreignKeyLeftJoin':
+        return this.#foreignKeyJoin(this.#step.op);
       case 'transformValues': {
         const transform = this.#keyed(functions.transformer(this.#text('transformer')));
         return this.#table('from').transformValues(transform, this.#stored());
@@ -373,6 +376,16 @@ class StepBuilder {
     }
     const table = this.#table('right');
     return keepsLeft ? stream.leftJoin(table, join, this.#serdes) : stream.join(table, join, this.#serdes);
+  }
+
+  #foreignKeyJoin(op: 'foreignKeyJoin' | 'foreignKeyLeftJoin'): Table {
+    const [left, right] = [this.#table('left'), this.#table('right')];
+    const foreignKey = functions.keySelector(this.#text('foreignKey'));
+    const foreignKeyOf = (value: Value, key: string) => foreignKey(key, value);
+    const join = functions.joiner(this.#text('joiner'));
+    const options = { ...serdes, otherValueSerde: looseSerdes.valueSerde, ...this.#stored() };
+    if (op === 'foreignKeyJoin') return left.join(right, foreignKeyOf, join, options);
+    return left.leftJoin(right, foreignKeyOf, join, options);
   }
 
   #windows(): JoinWindows {

@@ -51,6 +51,12 @@ export class Graph {
     return generated;
   }
 
+  /** For an operator whose stores and internal topics are all named after it. @throws UnnamedOperatorError in strict semantics */
+  demandName(as: string | undefined, cure: string): void {
+    if (as !== undefined || this.semantics !== 'strict') return;
+    throw new UnnamedOperatorError(`${cure} Nothing was built: a number as its name would change with the topology.`);
+  }
+
   source(node: Omit<SourceNode, 'kind' | 'parents'>): SourceNode {
     return this.#add({ kind: 'source', parents: [], ...node });
   }

@@ -13,6 +13,7 @@ import {
 } from '../runtime/operators/table.ts';
 import { withValue } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
+import { type ForeignKeyJoinOptions, foreignKeyJoin } from './foreign-key-join.ts';
 import { type Graph, type Serdes2, sourcesOf } from './graph.ts';
 import { KGroupedTable } from './k-grouped-table.ts';
 import { KStream, type Named } from './k-stream.ts';
@@ -110,20 +111,45 @@ export class KTable<K, V> {
     return new KGroupedTable<K2, V2>(this.#graph, node, { key: keySerde, value: valueSerde }, options.as);
   }
 
+  /** Rows of equal keys. */
   join<V2, R>(
     other: KTable<K, V2>,
     joiner: (left: V, right: V2, key: K) => R | null,
-    options: TableResultOptions<R> = {},
-  ): KTable<K, R> {
-    return this.#join(other, joiner, 'inner', options);
+    options?: TableResultOptions<R>,
+  ): KTable<K, R>;
+  /**
+   * Each row with the row of `other` whose key it names; the result is keyed as this table. Needs a name (`as`).
+   * @param foreignKeyOf null: the row has no result
+   */
+  join<K2, V2, R>(
+    other: KTable<K2, V2>,
+    foreignKeyOf: (value: V, key: K) => K2 | null,
+    joiner: (left: V, right: V2, key: K) => R | null,
+    options?: ForeignKeyJoinOptions<K2, V2, R>,
+  ): KTable<K, R>;
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads above are the types
+  join(other: any, second: any, third?: any, fourth?: any): KTable<K, any> {
+    if (typeof third === 'function') return this.#joinForeign(other, second, third, fourth ?? {}, false);
+    return this.#join(other, second, 'inner', third ?? {});
   }
 
+  /** As `join`, and a row whose other side is missing is joined with null. */
   leftJoin<V2, R>(
     other: KTable<K, V2>,
     joiner: (left: V, right: V2 | null, key: K) => R | null,
-    options: TableResultOptions<R> = {},
-  ): KTable<K, R> {
-    return this.#join(other, joiner, 'left', options);
+    options?: TableResultOptions<R>,
+  ): KTable<K, R>;
+  /** @param foreignKeyOf null: the row is joined with null */
+  leftJoin<K2, V2, R>(
+    other: KTable<K2, V2>,
+    foreignKeyOf: (value: V, key: K) => K2 | null,
+    joiner: (left: V, right: V2 | null, key: K) => R | null,
+    options?: ForeignKeyJoinOptions<K2, V2, R>,
+  ): KTable<K, R>;
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads above are the types
+  leftJoin(other: any, second: any, third?: any, fourth?: any): KTable<K, any> {
+    if (typeof third === 'function') return this.#joinForeign(other, second, third, fourth ?? {}, true);
+    return this.#join(other, second, 'left', third ?? {});
   }
 
   outerJoin<V2, R>(
@@ -132,6 +158,16 @@ export class KTable<K, V> {
     options: TableResultOptions<R> = {},
   ): KTable<K, R> {
     return this.#join(other, joiner, 'outer', options);
+  }
+
+  #joinForeign<K2, V2, R>(
+    right: KTable<K2, V2>,
+    foreignKeyOf: (value: V, key: K) => K2 | null,
+    joiner: (left: V, right: V2, key: K) => R | null,
+    options: ForeignKeyJoinOptions<K2, V2, R>,
+    leftJoin: boolean,
+  ): KTable<K, R> {
+    return foreignKeyJoin(this.#graph, { left: this, right, foreignKeyOf, joiner, leftJoin, options });
   }
 
   #mapped<V2>(

@@ -20,6 +20,7 @@ export function throughTopic<K, V>(graph: Graph, parent: TopologyNode, through: 
   const { name, partitions, dropNullKeys } = through;
   const keySerde = through.keySerde as Serde<unknown>; // inside the graph types are erased
   const valueSerde = through.valueSerde as Serde<unknown>; // likewise
+  const topic = `${name}-repartition`;
   const sinkName = graph.name('KSTREAM-SINK-', `${name}-repartition-sink`);
   const filterName = graph.name('KSTREAM-FILTER-', `${name}-repartition-filter`);
   const sourceName = graph.name('KSTREAM-SOURCE-', `${name}-repartition-source`);
@@ -34,7 +35,7 @@ export function throughTopic<K, V>(graph: Graph, parent: TopologyNode, through: 
   graph.sink({
     name: sinkName,
     parents: [above],
-    topic: name,
+    topic,
     internal: true,
     keySerde,
     valueSerde,
@@ -42,7 +43,7 @@ export function throughTopic<K, V>(graph: Graph, parent: TopologyNode, through: 
   });
   return graph.source({
     name: sourceName,
-    topic: name,
+    topic,
     internal: { partitions },
     keySerde,
     valueSerde,

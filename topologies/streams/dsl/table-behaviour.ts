@@ -2,6 +2,7 @@ import { TopologyError } from '../errors.ts';
 import type { TaskContext } from '../plan/node.ts';
 import type { AggregateState } from '../runtime/operators/aggregate.ts';
 import { type Getter, rowsOf, type TableState } from '../runtime/operators/table.ts';
+import type { TypedKeyValueStore } from '../state/key-value-store.ts';
 import type { ValueAndTimestamp } from '../state/state-store.ts';
 
 /** How rows of a table are looked up by another operator. */
@@ -9,6 +10,11 @@ export interface TableView {
   /** What the operator that looks up must be connected to. */
   readonly stores: readonly string[];
   readonly getter: (task: TaskContext) => Getter;
+  /**
+   * The stored bytes that a row is made of. Two versions of a row are compared by them and not by its value serialised anew, because an
+   * encoder may write other bytes tomorrow (KAFKA-15303: a new schema id). Absent: such a table has none.
+   */
+  readonly bytes?: (task: TaskContext) => (key: unknown) => Uint8Array | null;
 }
 
 /** What later steps may demand of a table while the topology is written. Kafka Streams decides it by the same calls. */
@@ -29,7 +35,22 @@ const storeView = (store: string): TableView => ({
     const rows = rowsOf(task, store);
     return (key) => rows.get(key);
   },
+  bytes: (task) => {
+    const rows = task.store(store) as TypedKeyValueStore<unknown, unknown>; // what tables keep their rows in
+    return (key) => rows.bytesOf(key)?.subarray(timeBytes) ?? null;
+  },
 });
+
+/** Before a row's value stands its time: the same value written again is the same version. */
+const timeBytes = 8;
+
+/** A row of two: the length of the left part keeps them apart. */
+function bothBytes(left: Uint8Array | null, right: Uint8Array | null): Uint8Array {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(left?.length ?? -1);
+  return Buffer.concat([length, left ?? nothing, Uint8Array.of(right === null ? 0 : 1), right ?? nothing]);
+}
+const nothing = new Uint8Array(0);
 
 const stored = (state: TableState): TableView => {
   if (state.store === null) throw new TopologyError('a table without rows was asked for one');
@@ -74,9 +95,10 @@ export const derivedBehaviour = (
   },
   view() {
     if (state.store !== null) return stored(state);
-    const { stores, getter } = parent.view();
+    const { stores, getter, bytes } = parent.view();
     return {
       stores,
+      ...(bytes === undefined ? {} : { bytes }),
       getter: (task) => {
         const get = getter(task);
         return (key) => {
@@ -117,9 +139,19 @@ export const joinedBehaviour = (state: TableState, sides: JoinedSides): TableBeh
         const rightOf = right.getter(task);
         return (key) => joinedRow(sides, key, leftOf(key), rightOf(key));
       },
+      ...(left.bytes === undefined || right.bytes === undefined ? {} : { bytes: joinedBytes(left.bytes, right.bytes) }),
     };
   },
 });
+
+type Bytes = NonNullable<TableView['bytes']>;
+
+const joinedBytes =
+  (left: Bytes, right: Bytes): Bytes =>
+  (task) => {
+    const [leftOf, rightOf] = [left(task), right(task)];
+    return (key) => bothBytes(leftOf(key), rightOf(key));
+  };
 
 type Row = ValueAndTimestamp<unknown> | null;
 

@@ -6,7 +6,7 @@ import type { StoreHost } from '../state/key-value-store.ts';
 import type { StateStore, StoreSpec } from '../state/state-store.ts';
 
 /** Why a record was not processed further; each is counted, none vanishes silently. */
-export type DropReason = 'null-key' | 'null-value' | 'late' | 'malformed' | 'failed' | 'negative-timestamp';
+export type DropReason = 'null-key' | 'null-value' | 'late' | 'malformed' | 'failed' | 'negative-timestamp' | 'stale';
 
 export interface Cancellable {
   cancel(): void;
@@ -62,7 +62,7 @@ interface NodeBase {
 export interface SourceNode extends NodeBase {
   readonly kind: 'source';
   readonly topic: string;
-  /** Of a topic of this application's own: the name gets the application id as its prefix. */
+  /** Of a topic of this application's own: `topic` gets the application id as its prefix. */
   readonly internal: { readonly partitions: number | null } | null;
   readonly keySerde: Serde<unknown>;
   readonly valueSerde: Serde<unknown>;
@@ -91,7 +91,8 @@ export interface SinkNode extends NodeBase {
   readonly internal: boolean;
   readonly keySerde: Serde<unknown>;
   readonly valueSerde: Serde<unknown>;
-  readonly partitioner: ((key: unknown, value: unknown, partitions: number) => number) | null;
+  /** Null, or null from it: chosen by the key's bytes. */
+  readonly partitioner: ((key: unknown, value: unknown, partitions: number) => number | null) | null;
 }
 
 export type TopologyNode = SourceNode | ProcessorNode | SinkNode;

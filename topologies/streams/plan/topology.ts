@@ -12,13 +12,12 @@ export interface SubTopology {
   readonly stores: readonly StoreBuilder[];
 }
 
-export const repartitionTopicOf = (applicationId: string, name: string): string =>
-  `${applicationId}-${name}-repartition`;
+export const internalTopicOf = (applicationId: string, topic: string): string => `${applicationId}-${topic}`;
 export const changelogTopicOf = (applicationId: string, store: string): string => `${applicationId}-${store}-changelog`;
 
 /** The real name of a source's topic. */
 export const topicOf = (applicationId: string, node: SourceNode): string =>
-  node.internal === null ? node.topic : repartitionTopicOf(applicationId, node.topic);
+  node.internal === null ? node.topic : internalTopicOf(applicationId, node.topic);
 
 /** The graph that an author wrote, checked and cut into sub-topologies; it knows no application id and no partition yet. */
 export class Topology {
@@ -52,9 +51,7 @@ export class Topology {
         }),
       );
       const sinkTopics = sub.sinks.flatMap((sink) =>
-        typeof sink.topic === 'string'
-          ? [sink.internal ? repartitionTopicOf(applicationId, sink.topic) : sink.topic]
-          : [],
+        typeof sink.topic === 'string' ? [sink.internal ? internalTopicOf(applicationId, sink.topic) : sink.topic] : [],
       );
       const stores = sub.stores.map(
         ({ spec }): StorePlan => ({
@@ -86,11 +83,10 @@ export class Topology {
       for (const node of sub.nodes) {
         const next = (children.get(node) ?? []).map((child) => child.name).sort();
         if (node.kind === 'source') {
-          const topic = node.internal === null ? node.topic : `${node.topic}-repartition`;
-          lines.push(`    Source: ${node.name} (topics: [${topic}])`, `      --> ${next.join(', ') || 'none'}`);
+          lines.push(`    Source: ${node.name} (topics: [${node.topic}])`, `      --> ${next.join(', ') || 'none'}`);
         } else if (node.kind === 'sink') {
           const topic = typeof node.topic === 'string' ? node.topic : 'extractor class';
-          lines.push(`    Sink: ${node.name} (topic: ${node.internal ? `${topic}-repartition` : topic})`);
+          lines.push(`    Sink: ${node.name} (topic: ${topic})`);
           lines.push(`      <-- ${node.parents.map((parent) => parent.name).join(', ')}`);
         } else {
           lines.push(`    Processor: ${node.name} (stores: [${[...node.stores].sort().join(', ')}])`);

@@ -12,7 +12,7 @@ import type {
 import { partitionName } from '../kafka/port.ts';
 import { taskIdOf } from '../plan/application-plan.ts';
 import type { DropReason, PunctuationType, SinkNode, SourceNode, TaskContext } from '../plan/node.ts';
-import { repartitionTopicOf, type SubTopology, topicOf } from '../plan/topology.ts';
+import { internalTopicOf, type SubTopology, topicOf } from '../plan/topology.ts';
 import type { StateStore, TaskStorage } from '../state/state-store.ts';
 import { deadLetterOf } from './dead-letter.ts';
 import { InputPositions } from './input-positions.ts';
@@ -280,7 +280,7 @@ export class StreamTask implements Task, TaskContext {
 
   #send(node: SinkNode, record: AnyRecord): void {
     const named = typeof node.topic === 'string' ? node.topic : node.topic(record.key, record.value, record);
-    const topic = node.internal ? repartitionTopicOf(this.applicationId, named) : named;
+    const topic = node.internal ? internalTopicOf(this.applicationId, named) : named;
     const key = record.key === null ? null : node.keySerde.serialize(topic, record.key);
     const value = record.value === null ? null : node.valueSerde.serialize(topic, record.value);
     const count = this.#options.partitionsOf(topic);

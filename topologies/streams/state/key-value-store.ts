@@ -34,6 +34,11 @@ export class TypedKeyValueStore<K, V> implements KeyValueStore<K, V> {
     return this.#value(this.#overlay.get(this.#bytes(key)));
   }
 
+  /** The row as it lies there, for those who compare versions: reading and writing it again may give other bytes. */
+  bytesOf(key: K): Uint8Array | null {
+    return this.#overlay.get(this.#bytes(key));
+  }
+
   put(key: K, value: V | null): void {
     this.#put(this.#bytes(key), value);
   }

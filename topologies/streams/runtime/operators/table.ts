@@ -10,6 +10,9 @@ type Operator = OperatorFunction<AnyRecord, AnyRecord>;
 /** Looks up the row of a key in a table, materialised or not. */
 export type Getter = (key: unknown) => ValueAndTimestamp<unknown> | null;
 
+/** 128 bits that tell one version of a row from another; equal for one version, on whatever path it is looked at. */
+export type RowVersion = (key: unknown, value: unknown) => Uint8Array;
+
 /** What the steps below a table have made it keep; read when a task builds its graph. */
 export interface TableState {
   /** Null: the table keeps no rows. */
