@@ -100,7 +100,7 @@ export function foreignKeyJoin<K, V, K2, V2, R>(graph: Graph, join: ForeignKeyJo
     [left.node],
     (task) =>
       subscriptionSend(task, sendName, internalTopicOf(task.applicationId, requestTopic), versions(task), {
-        leftJoin,
+        always: leftJoin || graph.semantics === 'strict',
         foreignKeyOf: join.foreignKeyOf as (value: unknown, key: unknown) => unknown, // types are erased below
         primaryKeySerde: erased(primaryKeySerde),
         foreignKeySerde: erased(foreignKeySerde),
@@ -183,8 +183,9 @@ export function foreignKeyJoin<K, V, K2, V2, R>(graph: Graph, join: ForeignKeyJo
         leftJoin,
         joiner: join.joiner as (left: unknown, right: unknown, key: unknown) => unknown, // types are erased below
         semantics: graph.semantics,
+        result: options.store ?? null,
       }),
-    leftView.stores,
+    options.store === undefined ? leftView.stores : [...leftView.stores, options.store],
   );
   const serdes = { key: primaryKeySerde, value: options.valueSerde ?? null };
   return tableOf<K, R>(graph, resolved, resultName, serdes, options, 'KTABLE-FK-JOIN-OUTPUT-');

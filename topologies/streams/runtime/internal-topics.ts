@@ -1,6 +1,7 @@
-import { CoPartitionError, TopologyError } from '../errors.ts';
+import { TopologyError } from '../errors.ts';
 import type { KafkaPort, TopicSpec } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
+import { checkCoPartitioning, internalWidths } from '../plan/partition-widths.ts';
 import { deadLetterTopicOf } from './dead-letter.ts';
 
 /**
@@ -10,9 +11,9 @@ import { deadLetterTopicOf } from './dead-letter.ts';
  */
 export async function prepareTopics(plan: ApplicationPlan, kafka: KafkaPort): Promise<ReadonlyMap<string, number>> {
   const external = new Set<string>(plan.globalTables.map((table) => table.topic));
-  const internal = new Map<string, number | null>();
+  const internal = new Set<string>();
   for (const source of plan.subTopologies.flatMap((sub) => sub.sources)) {
-    if (source.internal) internal.set(source.topic, source.partitions);
+    if (source.internal) internal.add(source.topic);
     else external.add(source.topic);
   }
   const sources = [...external];
@@ -26,8 +27,8 @@ export async function prepareTopics(plan: ApplicationPlan, kafka: KafkaPort): Pr
       `${plan.applicationId} reads or writes ${missing.join(', ')}, which is not there; nothing was started. Create the topics first.`,
     );
   }
-  for (const [topic, partitions] of widths(plan, internal, counts)) counts.set(topic, partitions);
-  checkCoPartitioning(plan, counts);
+  for (const [topic, partitions] of internalWidths(plan, counts)) counts.set(topic, partitions);
+  checkCoPartitioning(plan, (topic) => counts.get(topic));
 
   const wanted = [...internalSpecs(plan, internal, counts), ...sources.map((topic) => deadLetterSpec(topic, counts))];
   await kafka.createTopics(wanted);
@@ -44,40 +45,12 @@ export async function prepareTopics(plan: ApplicationPlan, kafka: KafkaPort): Pr
   return counts;
 }
 
-/** A repartition topic is as wide as the widest topic of the sub-topologies that write it, unless its author fixed its width. */
-function widths(
-  plan: ApplicationPlan,
-  internal: ReadonlyMap<string, number | null>,
-  external: ReadonlyMap<string, number>,
-): ReadonlyMap<string, number> {
-  const known = new Map([...internal].flatMap(([topic, fixed]) => (fixed === null ? [] : [[topic, fixed] as const])));
-  for (let round = 0; round <= internal.size && known.size < internal.size; round += 1) {
-    for (const topic of internal.keys()) {
-      if (known.has(topic)) continue;
-      const upstream = plan.subTopologies.filter((sub) => sub.sinkTopics.includes(topic)).flatMap((sub) => sub.sources);
-      const counts = upstream.map((source) => known.get(source.topic) ?? external.get(source.topic));
-      if (counts.every((count) => count !== undefined)) known.set(topic, Math.max(1, ...counts));
-    }
-  }
-  return known;
-}
-
-function checkCoPartitioning(plan: ApplicationPlan, counts: ReadonlyMap<string, number>): void {
-  for (const { node, topics } of plan.subTopologies.flatMap((sub) => sub.coPartitioned)) {
-    if (new Set(topics.map((topic) => counts.get(topic))).size <= 1) continue;
-    const list = topics.map((topic) => `${topic} has ${counts.get(topic)}`).join(', ');
-    throw new CoPartitionError(
-      `${node} joins topics of unequal partition counts: ${list}; nothing was started. Repartition one of them.`,
-    );
-  }
-}
-
 function internalSpecs(
   plan: ApplicationPlan,
-  internal: ReadonlyMap<string, number | null>,
+  internal: ReadonlySet<string>,
   counts: ReadonlyMap<string, number>,
 ): TopicSpec[] {
-  const repartition = [...internal.keys()].map(
+  const repartition = [...internal].map(
     (name): TopicSpec => ({
       name,
       partitions: counts.get(name) ?? 1,

@@ -1,8 +1,8 @@
-import { CoPartitionError } from '../errors.ts';
 import type { InMemoryBroker } from '../kafka/in-memory-broker.ts';
 import type { TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { DropReason } from '../plan/node.ts';
+import { checkCoPartitioning, internalWidths } from '../plan/partition-widths.ts';
 import { changelogTopicOf, type Topology } from '../plan/topology.ts';
 import { deadLetterTopicOf } from '../runtime/dead-letter.ts';
 import { GlobalTables } from '../runtime/global-tables.ts';
@@ -13,7 +13,8 @@ import type { TaskStorage } from '../state/state-store.ts';
 
 export interface ApplicationOptions {
   readonly now: () => number;
-  readonly partitions: number;
+  /** Of a topic that is not there yet. */
+  readonly partitionsOf: (topic: string) => number;
   readonly onMalformed: FailureHandling;
   readonly onFailure: FailureHandling;
   readonly storage: (taskId: string) => TaskStorage;
@@ -56,32 +57,22 @@ export class DrivenApplication {
 
   #createTopics(): void {
     const plan = this.#topology.plan(this.id);
-    const { partitions } = this.#options;
-    for (const { topic } of plan.globalTables) this.#createWithDeadLetters(topic, partitions);
-    for (const sub of plan.subTopologies) {
-      for (const source of sub.sources) {
-        if (!source.internal) this.#createWithDeadLetters(source.topic, partitions);
-        else this.#broker.createTopic(source.topic, source.partitions ?? partitions);
-      }
-      for (const topic of sub.sinkTopics) {
-        const internal = plan.subTopologies.some((other) => other.sources.some((s) => s.internal && s.topic === topic));
-        if (!internal) this.#broker.createTopic(topic, partitions);
-      }
+    const sources = plan.subTopologies.flatMap((sub) => sub.sources);
+    const internal = new Set(sources.filter((source) => source.internal).map((source) => source.topic));
+    const external = [...plan.globalTables, ...sources]
+      .map(({ topic }) => topic)
+      .filter((topic) => !internal.has(topic));
+    for (const topic of external) this.#createWithDeadLetters(topic);
+    for (const topic of plan.subTopologies.flatMap((sub) => sub.sinkTopics)) {
+      if (!internal.has(topic)) this.#broker.createTopic(topic, this.#options.partitionsOf(topic));
     }
-    for (const sub of plan.subTopologies) {
-      for (const group of sub.coPartitioned) {
-        const counts = group.topics.map((topic) => `${topic} has ${this.#broker.partitionsOf(topic)}`);
-        if (new Set(group.topics.map((topic) => this.#broker.partitionsOf(topic))).size > 1) {
-          throw new CoPartitionError(
-            `${group.node} joins topics of unequal partition counts: ${counts.join(', ')}. Repartition one of them.`,
-          );
-        }
-      }
-    }
+    const counts = new Map(external.map((topic) => [topic, this.#broker.partitionsOf(topic)]));
+    for (const [topic, width] of internalWidths(plan, counts)) this.#broker.createTopic(topic, width);
+    checkCoPartitioning(plan, (topic) => this.#broker.partitionsOf(topic));
   }
 
-  #createWithDeadLetters(topic: string, partitions: number): void {
-    this.#broker.createTopic(topic, partitions);
+  #createWithDeadLetters(topic: string): void {
+    this.#broker.createTopic(topic, this.#options.partitionsOf(topic));
     this.#broker.createTopic(deadLetterTopicOf(topic), this.#broker.partitionsOf(topic));
   }
 

@@ -23,6 +23,8 @@ export interface DriverOptions {
   readonly applicationId?: string;
   /** Of every topic that is not there yet. Default 1. */
   readonly partitions?: number;
+  /** Of topics whose count is another one, by name. */
+  readonly topicPartitions?: Readonly<Record<string, number>>;
   /** Epoch ms at which the wall clock stands. Default 0. */
   readonly startWallClockMs?: number;
   readonly onMalformed?: FailureHandling;
@@ -69,18 +71,18 @@ export interface OutputTopic<K, V> {
 export class TopologyTestDriver implements Disposable {
   readonly broker = new InMemoryBroker();
   readonly #applications: DrivenApplication[];
-  readonly #partitions: number;
+  readonly #partitionsOf: (topic: string) => number;
   #nowMs: number;
 
   constructor(topologies: Topology | Readonly<Record<string, Topology>>, options: DriverOptions = {}) {
-    this.#partitions = options.partitions ?? 1;
+    this.#partitionsOf = (topic) => options.topicPartitions?.[topic] ?? options.partitions ?? 1;
     this.#nowMs = options.startWallClockMs ?? 0;
     const all = topologies instanceof Topology ? { [options.applicationId ?? 'test']: topologies } : topologies;
     this.#applications = Object.entries(all).map(
       ([id, topology]) =>
         new DrivenApplication(id, topology, this.broker, {
           now: () => this.#nowMs,
-          partitions: this.#partitions,
+          partitionsOf: this.#partitionsOf,
           onMalformed: options.onMalformed ?? 'dead-letter',
           onFailure: options.onFailure ?? 'fail',
           storage: (taskId) => options.storage?.(id, taskId) ?? new MemoryStorage(),
@@ -98,7 +100,7 @@ export class TopologyTestDriver implements Disposable {
   }
 
   inputTopic<K, V>(topic: TopicLike<K, V>): InputTopic<K, V> {
-    this.broker.createTopic(topic.name, this.#partitions);
+    this.broker.createTopic(topic.name, this.#partitionsOf(topic.name));
     const send = (key: Uint8Array | null, value: Uint8Array | null, timestampMs: number | undefined): void => {
       const partition = partitionForKey(key, this.broker.partitionsOf(topic.name));
       const timestamp = timestampMs ?? this.#nowMs;
@@ -121,7 +123,7 @@ export class TopologyTestDriver implements Disposable {
   }
 
   outputTopic<K, V>(topic: TopicLike<K, V>): OutputTopic<K, V> {
-    this.broker.createTopic(topic.name, this.#partitions);
+    this.broker.createTopic(topic.name, this.#partitionsOf(topic.name));
     const read = new Map<number, number>();
     const typed = <T>(serde: Serde<T>, bytes: Uint8Array | null): T | null =>
       bytes === null ? null : serde.deserialize(topic.name, bytes);

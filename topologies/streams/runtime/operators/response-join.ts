@@ -3,7 +3,7 @@ import type { TaskContext } from '../../plan/node.ts';
 import type { AnyRecord } from '../record.ts';
 import { operator } from './operator.ts';
 import type { SubscriptionResponse } from './subscription.ts';
-import type { Getter, RowVersion } from './table.ts';
+import { type Getter, type RowVersion, rowsOf } from './table.ts';
 
 export interface ResponseJoin {
   readonly leftJoin: boolean;
@@ -13,6 +13,8 @@ export interface ResponseJoin {
    * the newer one of both rows, as in every other join of tables.
    */
   readonly semantics: 'strict' | 'kafka-streams';
+  /** The store of the result, where it has one: then what is not there is not deleted (`strict`). */
+  readonly result: string | null;
 }
 
 /** `ResponseJoinProcessorSupplier`: an answer to an earlier version of the left row is dropped; a newer request is on its way. */
@@ -23,6 +25,8 @@ export function responseJoin(
   versionOf: RowVersion,
   join: ResponseJoin,
 ): OperatorFunction<AnyRecord, AnyRecord> {
+  const strict = join.semantics === 'strict';
+  const results = strict && join.result !== null ? rowsOf(task, join.result) : null;
   return operator(task, name, (record, emit) => {
     const { hash, value: right } = record.value as SubscriptionResponse<unknown>; // its source reads nothing else
     const row = left(record.key);
@@ -33,7 +37,7 @@ export function responseJoin(
     }
     const there = row !== null && (right !== null || join.leftJoin);
     const value = there ? join.joiner(row.value, right, record.key) : null;
-    const strict = join.semantics === 'strict';
+    if (value === null && results !== null && results.get(record.key) === null) return;
     const timestamp = strict ? Math.max(record.timestamp, row?.timestamp ?? -1) : record.timestamp;
     emit({ key: record.key, value, timestamp, headers: record.headers });
   });

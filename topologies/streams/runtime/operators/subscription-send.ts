@@ -8,8 +8,12 @@ import { type Instruction, type Subscription, subscriptionKey } from './subscrip
 import { changeOf, type RowVersion } from './table.ts';
 
 export interface SubscriptionSend {
-  /** A left join answers for every row, an inner one only where there is something to tell. */
-  readonly leftJoin: boolean;
+  /**
+   * Every change of a left row is answered: so it must be in a left join. An inner join of `kafka-streams` asks for an answer only where
+   * it takes one to be needed, and is wrong when a row changes again before the answer has come: that answer is dropped as stale, the
+   * newer change asks for none, and a result that should be gone stays for ever. `strict` asks always.
+   */
+  readonly always: boolean;
   readonly foreignKeyOf: (value: unknown, key: unknown) => unknown;
   readonly primaryKeySerde: Serde<unknown>;
   readonly foreignKeySerde: Serde<unknown>;
@@ -29,7 +33,7 @@ export function subscriptionSend(
   versionOf: RowVersion,
   join: SubscriptionSend,
 ): OperatorFunction<AnyRecord, AnyRecord> {
-  const { leftJoin, primaryKeySerde, foreignKeySerde } = join;
+  const { always, primaryKeySerde, foreignKeySerde } = join;
   const bytesOf = (foreignKey: unknown) =>
     foreignKey === null ? null : foreignKeySerde.serialize(`${topic}-fk`, foreignKey);
   return operator(task, name, (record, emit) => {
@@ -51,7 +55,7 @@ export function subscriptionSend(
       const subscription: Subscription = { instruction, leftPartition: task.partition, hash, primaryKey };
       emit(withKeyAndValue(record, foreignKey, subscription));
     };
-    if (leftJoin) {
+    if (always) {
       if (oldValue === null && newValue === null) return;
       if (was !== null && changed) send(was, 'unsubscribe');
       send(is, 'answer');
