@@ -45,25 +45,30 @@ const erased = <T>(serde: Serde<T>): Serde<unknown> => serde as Serde<unknown>; 
 export function foreignKeyJoin<K, V, K2, V2, R>(graph: Graph, join: ForeignKeyJoin<K, V, K2, V2, R>): KTable<K, R> {
   const { left, right, leftJoin, options } = join;
   const as = options.as ?? options.store;
-  graph.demandName(as, 'A foreign-key join has two internal topics and a store: give it a name (as).');
+  graph.demandName(
+    as,
+    `The foreign-key join of ${left.node.name} with ${right.node.name} has two internal topics and a store: give it a name (as).`,
+  );
   const part = (suffix: string, prefix: string) => graph.name(prefix, as && `${as}${suffix}`);
   // The original counts in this order, and its numbers tell.
   const requestTopic = `${part('-subscription-registration', 'KTABLE-FK-JOIN-SUBSCRIPTION-REGISTRATION-')}-topic`;
   const sendName = part('-subscription-registration-processor', 'KTABLE-FK-JOIN-SUBSCRIPTION-REGISTRATION-');
-  const requestSink = part('-subscription-registration-sink', 'KSTREAM-SINK-');
-  const requestSource = part('-subscription-registration-source', 'KSTREAM-SOURCE-');
+  const requestSink = part('-subscription-registration-sink', 'KTABLE-SINK-');
+  const requestSource = part('-subscription-registration-source', 'KTABLE-SOURCE-');
   const store = part('-subscription-store', 'KTABLE-FK-JOIN-SUBSCRIPTION-STATE-STORE-');
   const receiveName = part('-subscription-receive', 'KTABLE-FK-JOIN-SUBSCRIPTION-PROCESSOR-');
   const joinName = part('-subscription-join-foreign', 'KTABLE-FK-JOIN-SUBSCRIPTION-PROCESSOR-');
   const foreignName = part('-foreign-join-subscription', 'KTABLE-FK-JOIN-SUBSCRIPTION-PROCESSOR-');
   const responseTopic = `${part('-subscription-response', 'KTABLE-FK-JOIN-SUBSCRIPTION-RESPONSE-')}-topic`;
-  const responseSink = part('-subscription-response-sink', 'KSTREAM-SINK-');
-  const responseSource = part('-subscription-response-source', 'KSTREAM-SOURCE-');
+  const responseSink = part('-subscription-response-sink', 'KTABLE-SINK-');
+  const responseSource = part('-subscription-response-source', 'KTABLE-SOURCE-');
   const resolverName = part(
     '-subscription-response-resolver',
     'KTABLE-FK-JOIN-SUBSCRIPTION-RESPONSE-RESOLVER-PROCESSOR-',
   );
   const resultName = part('-result', 'KTABLE-FK-JOIN-OUTPUT-');
+
+  const resultStore = options.store ?? graph.name('KTABLE-FK-JOIN-OUTPUT-STATE-STORE-');
 
   const node = as ?? resultName;
   const need = <T>(serde: Serde<T> | null | undefined, what: string, cure: string): Serde<T> => {
@@ -175,6 +180,7 @@ export function foreignKeyJoin<K, V, K2, V2, R>(graph: Graph, join: ForeignKeyJo
     valueSerde: erased(responseSerde(rightSerde)),
   });
   graph.coPartition({ node, sources: [...sourcesOf(left.node), responses] });
+  const deletesOnlyWhatIs = graph.semantics === 'strict' && options.store !== undefined;
   const resolved = graph.processor(
     resolverName,
     [responses],
@@ -183,12 +189,12 @@ export function foreignKeyJoin<K, V, K2, V2, R>(graph: Graph, join: ForeignKeyJo
         leftJoin,
         joiner: join.joiner as (left: unknown, right: unknown, key: unknown) => unknown, // types are erased below
         semantics: graph.semantics,
-        result: options.store ?? null,
+        result: deletesOnlyWhatIs ? resultStore : null,
       }),
-    options.store === undefined ? leftView.stores : [...leftView.stores, options.store],
+    deletesOnlyWhatIs ? [...leftView.stores, resultStore] : leftView.stores,
   );
   const serdes = { key: primaryKeySerde, value: options.valueSerde ?? null };
-  return tableOf<K, R>(graph, resolved, resultName, serdes, options, 'KTABLE-FK-JOIN-OUTPUT-');
+  return tableOf<K, R>(graph, resolved, resultName, serdes, options, resultStore);
 }
 
 /** How the left side tells versions of a row apart. */

@@ -42,7 +42,7 @@ export class KGroupedStream<K, V> {
   readonly #node: TopologyNode;
   readonly serdes: Serdes2<K, V>;
   readonly #grouping: Grouping;
-  /** A named repartition is shared by the aggregations of one grouping. */
+  /** One topic for all aggregations of a grouping; without a name of its own it has that of the first one's store. */
   #repartitioned: TopologyNode | null = null;
 
   constructor(graph: Graph, node: TopologyNode, serdes: Serdes2<K, V>, grouping: Grouping) {
@@ -126,7 +126,7 @@ export class KGroupedStream<K, V> {
       partitions,
       dropNullKeys: true,
     });
-    if (!this.needsName) this.#repartitioned = node;
+    this.#repartitioned = node;
     return node;
   }
 }

@@ -1,5 +1,5 @@
 import type { OperatorFunction } from 'rxjs';
-import { MissingSerdeError, UnnamedOperatorError } from '../errors.ts';
+import { MissingSerdeError } from '../errors.ts';
 import type { SinkNode, TopologyNode } from '../plan/node.ts';
 import { type BranchRule, branchChild, branchOperator } from '../runtime/operators/branch.ts';
 import { operator, passOn } from '../runtime/operators/operator.ts';
@@ -69,6 +69,13 @@ const need = <T>(serde: Serde<T> | null | undefined, what: string, node: string)
   return serde;
 };
 
+interface Together<K, V> {
+  readonly stream: KStream<K, V>;
+  readonly key: Serde<K> | null;
+  readonly value: Serde<V> | null;
+  readonly partitions: number | null;
+}
+
 /** A stream of records. Every method adds a node; nothing runs until a task or a test driver runs the built topology. */
 export class KStream<K, V> {
   readonly #graph: Graph;
@@ -76,6 +83,8 @@ export class KStream<K, V> {
   readonly #serdes: Serdes2<K, V>;
   /** The key may have changed since the records were partitioned: what needs equal keys together must repartition first. */
   readonly #keyChanged: boolean;
+  /** What joins and tables have already sent to the partitions of its keys: the next one reads the same topic. */
+  readonly #together: Together<K, V>[] = [];
 
   constructor(graph: Graph, node: TopologyNode, serdes: Serdes2<K, V>, keyChanged: boolean) {
     this.#graph = graph;
@@ -232,7 +241,7 @@ export class KStream<K, V> {
   }
 
   groupBy<K2>(mapper: (key: K, value: V) => K2, options: RepartitionOptions<K2, V> = {}): KGroupedStream<K2, V> {
-    return this.selectKey(mapper, options.as === undefined ? {} : { as: `${options.as}-select` }).groupByKey(options);
+    return this.selectKey(mapper, options.as === undefined ? {} : { as: options.as }).groupByKey(options);
   }
 
   /** The latest value of each key; kept in `store`, or passed on as it comes. */
@@ -240,10 +249,11 @@ export class KStream<K, V> {
     const key = options.keySerde ?? this.#serdes.key;
     const value = options.valueSerde ?? this.#serdes.value;
     const name = this.#graph.name('KSTREAM-TOTABLE-', options.as);
+    const store = options.store ?? this.#graph.name('KSTREAM-TOTABLE-STATE-STORE-');
     const stream = this.#keyChanged
-      ? this.#throughTopic(options.as ?? options.store, name, key, value, options.partitions ?? null, false)
+      ? this.#keysTogether(options.as ?? options.store, name, key, value, options.partitions ?? null)
       : this;
-    return tableOf(this.#graph, stream.#node, name, { key, value }, options, `${name}-`);
+    return tableOf(this.#graph, stream.#node, name, { key, value }, options, store);
   }
 
   // ---- joins
@@ -319,13 +329,13 @@ export class KStream<K, V> {
     options: StreamJoinOptions<K, V, V2>,
   ): KStream<K, R> {
     const graph = this.#graph;
-    const cure = 'A join of two streams keeps both in stores: give it a name (as).';
+    const cure = `The join of ${this.#node.name} and ${other.#node.name} keeps both streams in stores: give it a name (as).`;
     const as = graph.durableName('KSTREAM-JOIN-', options.as, cure);
     const key = need(options.keySerde ?? this.#serdes.key ?? other.#serdes.key, 'keySerde', as);
     const value = need(options.valueSerde ?? this.#serdes.value, 'valueSerde', as);
     const otherValue = need(options.otherValueSerde ?? other.#serdes.value, 'otherValueSerde', as);
-    const left = this.#keyChanged ? this.#throughTopic(`${as}-left`, as, key, value, null, false) : this;
-    const right = other.#keyChanged ? other.#throughTopic(`${as}-right`, as, key, otherValue, null, false) : other;
+    const left = this.#keyChanged ? this.#keysTogether(`${as}-left`, as, key, value, null) : this;
+    const right = other.#keyChanged ? other.#keysTogether(`${as}-right`, as, key, otherValue, null) : other;
     const stores = { left: `${as}-this-join-store`, right: `${as}-other-join-store` };
     const waiting = type === 'inner' ? null : `${as}-waiting-room`;
     const reachMs = windows.beforeMs + windows.afterMs + windows.graceMs;
@@ -360,7 +370,7 @@ export class KStream<K, V> {
     const value = options.valueSerde ?? this.#serdes.value;
     const name = this.#graph.name(left ? 'KSTREAM-LEFTJOIN-' : 'KSTREAM-JOIN-', options.as);
     const stream = this.#keyChanged
-      ? this.#throughTopic(options.as, name, key, value, options.partitions ?? null, false)
+      ? this.#keysTogether(options.as, name, key, value, options.partitions ?? null)
       : this;
     const view = table.behaviour.view();
     const node = this.#graph.processor(
@@ -412,6 +422,23 @@ export class KStream<K, V> {
 
   // ---- inside
 
+  /** For joins and tables of a stream whose key has changed. Used twice, it is one topic, under the name that was given first. */
+  #keysTogether(
+    as: string | undefined,
+    generated: string,
+    key: Serde<K> | null,
+    value: Serde<V> | null,
+    partitions: number | null,
+  ): KStream<K, V> {
+    const there = this.#together.find(
+      (one) => one.key === key && one.value === value && (partitions === null || one.partitions === partitions),
+    );
+    if (there !== undefined) return there.stream;
+    const stream = this.#throughTopic(as, generated, key, value, partitions, false);
+    this.#together.push({ stream, key, value, partitions });
+    return stream;
+  }
+
   /** @param generated the topic's name where the author gave none and generated names are allowed */
   #throughTopic(
     as: string | undefined,
@@ -421,11 +448,10 @@ export class KStream<K, V> {
     partitions: number | null,
     dropNullKeys: boolean,
   ): KStream<K, V> {
-    if (as === undefined && this.#graph.semantics === 'strict') {
-      throw new UnnamedOperatorError(
-        'the key has changed here, so a repartition topic is needed, and it has no name; nothing was built. Give one (as): a number would change with the topology.',
-      );
-    }
+    this.#graph.demandName(
+      as,
+      `${this.#node.name} gives records that are sent through a repartition topic, and it has no name. Give one (as).`,
+    );
     const name = as ?? generated;
     const node = throughTopic(this.#graph, this.#node, {
       name,

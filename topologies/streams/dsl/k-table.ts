@@ -102,7 +102,7 @@ export class KTable<K, V> {
     options: GroupByOptions<K2, V2> = {},
   ): KGroupedTable<K2, V2> {
     this.behaviour.sendOldValues(true);
-    const name = this.#graph.name('KTABLE-SELECT-', options.as && `${options.as}-select`);
+    const name = this.#graph.name('KTABLE-SELECT-', options.as);
     const { keySerde = null, valueSerde = null } = options;
     const sameKey = (a: unknown, b: unknown) =>
       a === b ||
@@ -195,9 +195,9 @@ export class KTable<K, V> {
     if (type === 'outer') other.behaviour.sendOldValues(true);
     const leftState: TableState = { store: null, sendsOldValues: false };
     const rightState: TableState = { store: null, sendsOldValues: false };
+    const name = this.#graph.name('KTABLE-MERGE-', options.as);
     const leftName = this.#graph.name('KTABLE-JOINTHIS-', options.as && `${options.as}-join-this`);
     const rightName = this.#graph.name('KTABLE-JOINOTHER-', options.as && `${options.as}-join-other`);
-    const name = this.#graph.name('KTABLE-MERGE-', options.as);
     const left = this.behaviour.view();
     const right = other.behaviour.view();
     const side = (isLeft: boolean): Side => ({ isLeft, type, join });

@@ -92,10 +92,11 @@ export class StreamsBuilder {
   /** The latest value of each key of a topic; null values delete. */
   table<K, V>(topic: TopicArgument<K, V>, options: TableOptions<K, V> = {}): KTable<K, V> {
     const { name, keySerde, valueSerde } = serdesOf(topic, options);
+    const store = options.store ?? this.#graph.name(`${name}-STATE-STORE-`);
     const sourceName = this.#graph.name('KSTREAM-SOURCE-', options.as && `${options.as}-source`);
     const source = this.#graph.source(this.#source(sourceName, name, keySerde, valueSerde, options));
     const node = this.#graph.name('KTABLE-SOURCE-', options.as);
-    return tableOf(this.#graph, source, node, { key: keySerde, value: valueSerde }, options, `${name}-`);
+    return tableOf(this.#graph, source, node, { key: keySerde, value: valueSerde }, options, store);
   }
 
   /** The latest value of every key of every partition, on every instance. Without an order between it and the streams that look it up. */

@@ -13,13 +13,14 @@ export function tableOf<K, V>(
   name: string,
   serdes: Serdes2<K, V>,
   options: { readonly store?: string; readonly persistent?: boolean },
-  prefix: string,
+  /** The store's name where the author gave none: the original uses its number up whether the store is made or not. */
+  generated: string,
 ): KTable<K, V> {
   const state: TableState = { store: null, sendsOldValues: false };
   const used: string[] = [];
   const materialise = () => {
-    const cure = `The rows of ${name} are needed by a later step: give it a store.`;
-    const store = options.store ?? graph.durableName(`${prefix}STATE-STORE-`, undefined, cure);
+    graph.demandName(options.store, `The rows of ${name} are needed by a later step: give it a store.`);
+    const store = options.store ?? generated;
     const { key: keySerde, value: valueSerde } = serdes;
     if (keySerde === null || valueSerde === null) {
       const what = keySerde === null ? 'keySerde' : 'valueSerde';

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { TopologyError } from '../errors.ts';
 import type { ApplicationPlan, SourcePlan, StorePlan, SubTopologyPlan } from './application-plan.ts';
+import { describeMermaid } from './describe-mermaid.ts';
+import { describeText } from './describe-text.ts';
 import type { CoPartitioned, GlobalTable, SinkNode, SourceNode, StoreBuilder, TopologyNode } from './node.ts';
+import { describeTopology, type TopologyDescription } from './topology-description.ts';
 
 /** A connected part of the graph. */
 export interface SubTopology {
@@ -23,7 +26,7 @@ export const topicOf = (applicationId: string, node: SourceNode): string =>
 export class Topology {
   readonly subTopologies: readonly SubTopology[];
   readonly globalTables: readonly GlobalTable[];
-  readonly #coPartitioned: readonly CoPartitioned[];
+  readonly coPartitioned: readonly CoPartitioned[];
 
   constructor(graph: {
     readonly nodes: readonly TopologyNode[];
@@ -32,7 +35,7 @@ export class Topology {
     readonly coPartitioned: readonly CoPartitioned[];
   }) {
     this.globalTables = graph.globalTables;
-    this.#coPartitioned = graph.coPartitioned;
+    this.coPartitioned = graph.coPartitioned;
     const globals = new Set(graph.globalTables.map((table) => table.store.spec.name));
     checkGlobalTables(graph.globalTables, graph.nodes, graph.stores);
     checkNames(graph.nodes, graph.stores, globals);
@@ -60,7 +63,7 @@ export class Topology {
         }),
       );
       const own = new Set<TopologyNode>(sub.sources);
-      const coPartitioned = this.#coPartitioned
+      const coPartitioned = this.coPartitioned
         .filter((group) => group.sources.some((source) => own.has(source)))
         .map((group) => ({
           node: group.node,
@@ -74,35 +77,15 @@ export class Topology {
     return { applicationId, subTopologies, globalTables, hash };
   }
 
-  /** Text in the form of `Topology#describe` of Kafka Streams. */
-  describe(): string {
-    const lines = ['Topologies:'];
-    for (const sub of this.subTopologies) {
-      lines.push(`   Sub-topology: ${sub.id}`);
-      const children = childrenOf(sub.nodes);
-      for (const node of sub.nodes) {
-        const next = (children.get(node) ?? []).map((child) => child.name).sort();
-        if (node.kind === 'source') {
-          lines.push(`    Source: ${node.name} (topics: [${node.topic}])`, `      --> ${next.join(', ') || 'none'}`);
-        } else if (node.kind === 'sink') {
-          const topic = typeof node.topic === 'string' ? node.topic : 'extractor class';
-          lines.push(`    Sink: ${node.name} (topic: ${topic})`);
-          lines.push(`      <-- ${node.parents.map((parent) => parent.name).join(', ')}`);
-        } else {
-          lines.push(`    Processor: ${node.name} (stores: [${[...node.stores].sort().join(', ')}])`);
-          lines.push(`      --> ${next.join(', ') || 'none'}`);
-          lines.push(`      <-- ${node.parents.map((parent) => parent.name).join(', ')}`);
-        }
-      }
-      lines.push('');
-    }
-    this.globalTables.forEach((table, index) => {
-      lines.push(`   Sub-topology: ${this.subTopologies.length + index} for global store (will not generate tasks)`);
-      lines.push(`    Source: ${table.sourceName} (topics: [${table.topic}])`, `      --> ${table.processorName}`);
-      lines.push(`    Processor: ${table.processorName} (stores: [${table.store.spec.name}])`, '      --> none');
-      lines.push(`      <-- ${table.sourceName}`, '');
-    });
-    return `${lines.join('\n').trimEnd()}\n`;
+  /** As data, for tools; `diffTopologies` compares two of them. */
+  get description(): TopologyDescription {
+    return describeTopology(this);
+  }
+
+  /** `text`: in the form of `Topology#describe` of Kafka Streams; `json`: `description`, written; `mermaid`: a flowchart. */
+  describe(form: 'text' | 'json' | 'mermaid' = 'text'): string {
+    if (form === 'json') return `${JSON.stringify(this.description, null, 2)}\n`;
+    return form === 'text' ? describeText(this.description) : describeMermaid(this.description);
   }
 }
 

@@ -280,16 +280,3 @@ test('a pipe that completes stops the task, by name', () => {
   driver.inputTopic(text('in')).pipeInput('k', 'v');
   expect(driver.outputTopic(text('out')).readValues()).toEqual(['v']);
 });
-
-test('describe has the form of the original', () => {
-  expect(summing().describe()).toBe(`Topologies:
-   Sub-topology: 0
-    Source: KSTREAM-SOURCE-0000000000 (topics: [in])
-      --> sum
-    Processor: sum (stores: [sums])
-      --> KSTREAM-SINK-0000000002
-      <-- KSTREAM-SOURCE-0000000000
-    Sink: KSTREAM-SINK-0000000002 (topic: out)
-      <-- sum
-`);
-});

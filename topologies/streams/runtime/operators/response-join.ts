@@ -13,7 +13,7 @@ export interface ResponseJoin {
    * the newer one of both rows, as in every other join of tables.
    */
   readonly semantics: 'strict' | 'kafka-streams';
-  /** The store of the result, where it has one: then what is not there is not deleted (`strict`). */
+  /** The store of the result, for those that do not delete what is not there. */
   readonly result: string | null;
 }
 
@@ -26,7 +26,7 @@ export function responseJoin(
   join: ResponseJoin,
 ): OperatorFunction<AnyRecord, AnyRecord> {
   const strict = join.semantics === 'strict';
-  const results = strict && join.result !== null ? rowsOf(task, join.result) : null;
+  const results = join.result !== null ? rowsOf(task, join.result) : null;
   return operator(task, name, (record, emit) => {
     const { hash, value: right } = record.value as SubscriptionResponse<unknown>; // its source reads nothing else
     const row = left(record.key);
