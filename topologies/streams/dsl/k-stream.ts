@@ -63,7 +63,7 @@ export type ValueJoiner<K, V1, V2, R> = (left: V1, right: V2, key: K) => R;
 const need = <T>(serde: Serde<T> | null | undefined, what: string, node: string): Serde<T> => {
   if (serde === null || serde === undefined) {
     throw new MissingSerdeError(
-      `${node} needs a ${what}, and none is known there; nothing was built. Give one in its options.`,
+      `${node} needs ${what.startsWith('o') ? 'an' : 'a'} ${what}, and none is known there; nothing was built. Give one in its options.`,
     );
   }
   return serde;
@@ -99,9 +99,9 @@ export class KStream<K, V> {
 
   // ---- stateless
 
-  /** Keeps records for which the predicate holds. */
-  filter(predicate: (key: K, value: V) => boolean, named?: Named): KStream<K, V>;
+  /** Keeps records for which the predicate holds; one that tells the type of the value narrows it. */
   filter<S extends V>(predicate: (key: K, value: V) => value is S, named?: Named): KStream<K, S>;
+  filter(predicate: (key: K, value: V) => boolean, named?: Named): KStream<K, V>;
   filter(predicate: (key: K, value: V) => boolean, named: Named = {}): KStream<K, V> {
     return this.#same('KSTREAM-FILTER-', named, (record, emit) => {
       if (predicate(record.key, record.value)) emit(record);

@@ -72,6 +72,9 @@ export class KTable<K, V> {
     return this.#mapped('KTABLE-TRANSFORMVALUES-', map, options);
   }
 
+  /** A predicate that tells the type of the value narrows it. */
+  filter<S extends V>(predicate: (key: K, value: V) => value is S, options?: TableResultOptions<V>): KTable<K, S>;
+  filter(predicate: (key: K, value: V) => boolean, options?: TableResultOptions<V>): KTable<K, V>;
   filter(predicate: (key: K, value: V) => boolean, options: TableResultOptions<V> = {}): KTable<K, V> {
     const test = predicate as (key: unknown, value: unknown) => boolean; // types are erased below
     const name = this.#graph.name('KTABLE-FILTER-', options.as);

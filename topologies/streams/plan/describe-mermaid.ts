@@ -18,6 +18,7 @@ export function describeMermaid({ subTopologies, globalStores }: TopologyDescrip
     ...sub.stores.map(({ name }) => `    ${id('store', name)}[("${escaped(name)}")]`),
     '  end',
   ];
+  const boxes = subTopologies.flatMap(box);
   const topics = new Set([
     ...subTopologies.flatMap((sub) =>
       sub.nodes.flatMap((node) => (node.kind === 'processor' ? [] : (node.topic ?? []))),
@@ -38,7 +39,7 @@ export function describeMermaid({ subTopologies, globalStores }: TopologyDescrip
   );
   return [
     'flowchart TD',
-    ...subTopologies.flatMap(box),
+    ...boxes,
     ...globalStores.map(({ store }) => `  ${id('store', store)}[("${escaped(store)} (global)")]`),
     ...[...topics].map((topic) => `  ${id('topic', topic)}>"${escaped(topic)}"]`),
     ...globalStores.map(({ topic, store }) => `  ${id('topic', topic)} --> ${id('store', store)}`),
