@@ -95,7 +95,7 @@ describe('a window store', () => {
     commit();
     const shown = [...store.all()].length;
     expect(shown).toBe(9);
-    expect(rows()).toBeLessThanOrEqual(1 + 2 * (shown + 2)); // its clock; what was forgotten since the last sweep
+    expect(rows()).toBeLessThanOrEqual(2 + 2 * (shown + 2)); // two times; what was forgotten since the last sweep
     expect(() => store.put(null as unknown as string, 'x', 1)).toThrow(/store w: the key is null/);
   });
 
