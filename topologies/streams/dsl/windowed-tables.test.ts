@@ -1,5 +1,15 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Serdes, SessionWindows, StreamsBuilder, TimeWindows, TopologyTestDriver, WindowedSerdes } from '../index.ts';
+import {
+  Serdes,
+  SessionWindows,
+  SlidingWindows,
+  StreamsBuilder,
+  TimeWindows,
+  TopologyTestDriver,
+  WindowedSerdes,
+} from '../index.ts';
+import { sent, WindowedRun } from '../test/windowed-run.ts';
 
 const numbers = (name: string) => ({ name, keySerde: Serdes.string, valueSerde: Serdes.integer });
 const byWindow = { keySerde: WindowedSerdes.timeWindowed(Serdes.string, 10), valueSerde: Serdes.string };
@@ -66,3 +76,48 @@ test('a session table is filtered, mapped, kept and looked up by its windowed ke
 });
 
 const sessionKeys = { keySerde: WindowedSerdes.sessionWindowed(Serdes.string), valueSerde: Serdes.string };
+
+test.each(['hopping', 'sliding', 'session'] as const)(
+  'a table grouped from %s counts holds what they add up to',
+  (kind) => {
+    const topology = () => {
+      const builder = new StreamsBuilder();
+      const grouped = builder.stream(numbers('in')).groupByKey();
+      const counts =
+        kind === 'session'
+          ? grouped.windowedBy(SessionWindows.ofInactivityGapAndGrace(5, 1000)).count({ store: 'counts' })
+          : kind === 'hopping'
+            ? grouped.windowedBy(TimeWindows.ofSizeAndGrace(10, 1000).advanceBy(4)).count({ store: 'counts' })
+            : grouped.windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(7, 1000)).count({ store: 'counts' });
+      counts
+        .groupBy(({ key }, count) => [key, count] as const, {
+          as: 'by-key',
+          keySerde: Serdes.string,
+          valueSerde: Serdes.long,
+        })
+        .reduce(
+          (sum, count) => sum + count,
+          (sum, count) => sum - count,
+          { store: 'totals' },
+        );
+      return builder.build();
+    };
+    const keySerde = WindowedSerdes.sessionWindowed(Serdes.string); // nothing is written
+    fc.assert(
+      fc.property(fc.array(sent(40), { maxLength: 20 }), (records) => {
+        using run = new WindowedRun(topology(), keySerde, records);
+        const totals = new Map<string, bigint>();
+        const add = (key: string, count: bigint) => totals.set(key, (totals.get(key) ?? 0n) + count);
+        if (kind === 'session') {
+          for (const [{ key }, count] of run.driver.getSessionStore<string, bigint>('counts').all()) add(key, count);
+        } else {
+          const windows = run.driver.getTimestampedWindowStore<string, bigint>('counts').all();
+          for (const [{ key }, { value }] of windows) add(key, value);
+        }
+        const kept = run.driver.getTimestampedKeyValueStore<string, bigint>('totals').all();
+        expect(new Map(kept.map(([key, { value }]) => [key, value]))).toEqual(totals);
+      }),
+      { numRuns: 60 },
+    );
+  },
+);
