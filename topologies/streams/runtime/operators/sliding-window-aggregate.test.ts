@@ -92,12 +92,13 @@ describe('sliding windows', () => {
     );
   });
 
-  test('a record that no open window can hold is late', () => {
+  test('a record is late once, be it for all of its windows or for some', () => {
     using driven = run(SlidingWindows.ofTimeDifferenceWithNoGrace(5), [
       { key: 'a', value: 1, timestamp: 20 },
       { key: 'a', value: 2, timestamp: 14 },
+      { key: 'a', value: 3, timestamp: 16 },
     ]);
-    expect(driven.rows()).toEqual([row('a', 15, 20, [1], 20)]);
-    expect(driven.drops('late')).toBe(1);
+    expect(driven.rows()).toEqual([row('a', 15, 20, [1], 20), row('a', 15, 20, [1, 3], 20), row('a', 17, 22, [1], 20)]);
+    expect(driven.drops('late')).toBe(2);
   });
 });
