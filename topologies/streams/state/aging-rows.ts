@@ -33,6 +33,8 @@ const rowPrefix = 1;
 const indexPrefix = 2;
 const longBytes = 8;
 const clock = 'clock';
+/** Below this age everything has been deleted. */
+const swept = 'swept';
 const present = Uint8Array.of(1);
 const utf8 = new TextEncoder();
 
@@ -47,8 +49,7 @@ export class AgingRows {
   readonly #host: StoreHost;
   readonly #options: AgingOptions;
   readonly #momentBytes: number;
-  /** Only spares looking for dead rows: what it says is never an answer. */
-  #sweptUpTo = 0;
+  readonly #timeKeys = new Map<string, Uint8Array>();
 
   constructor(host: StoreHost, options: AgingOptions) {
     this.#host = host;
@@ -56,13 +57,13 @@ export class AgingRows {
     this.#momentBytes = options.times * longBytes;
     this.times = {
       get: (name) => {
-        const bytes = host.overlay.get(timesKey(name));
+        const bytes = host.overlay.get(this.#timeKey(name));
         return bytes === null ? -1 : readTime(bytes, 0);
       },
       set: (name, ms) => {
         const bytes = new Uint8Array(longBytes);
         writeTime(bytes, 0, ms);
-        host.overlay.put(timesKey(name), bytes, host.now());
+        host.overlay.put(this.#timeKey(name), bytes, host.now());
       },
     };
   }
@@ -112,10 +113,11 @@ export class AgingRows {
   /** Deletes rows that do not show any more, once an eighth of the retention has gone by. */
   sweep(): void {
     const { horizon } = this;
-    if (horizon <= 0 || horizon - this.#sweptUpTo < Math.max(1, this.#options.retentionMs / 8)) return;
-    this.#sweptUpTo = horizon;
+    const before = Math.max(0, this.times.get(swept));
+    if (horizon - before < Math.max(1, this.#options.retentionMs / 8)) return;
+    this.times.set(swept, horizon);
     const { overlay, now } = this.#host;
-    for (const { key, age, other } of [...this.#inTime(0, horizon - 1)]) {
+    for (const { key, age, other } of [...this.#inTime(before, horizon - 1)]) {
       overlay.put(this.#row(key, { age, other }), null, now());
       overlay.put(this.#index(key, { age, other }), null, now());
     }
@@ -130,6 +132,14 @@ export class AgingRows {
       const value = overlay.get(this.#row(key, moment));
       if (value !== null) yield { key, value, ...moment };
     }
+  }
+
+  #timeKey(name: string): Uint8Array {
+    const known = this.#timeKeys.get(name);
+    if (known !== undefined) return known;
+    const key = Uint8Array.of(timesPrefix, ...utf8.encode(name));
+    this.#timeKeys.set(name, key);
+    return key;
   }
 
   #row(key: Uint8Array, moment: Moment): Uint8Array {
@@ -156,14 +166,6 @@ export class AgingRows {
   #moment(bytes: Uint8Array, at: number): Moment {
     return { age: readTime(bytes, at), other: this.#options.times === 2 ? readTime(bytes, at + longBytes) : 0 };
   }
-}
-
-function timesKey(name: string): Uint8Array {
-  const bytes = utf8.encode(name);
-  const out = new Uint8Array(1 + bytes.length);
-  out[0] = timesPrefix;
-  out.set(bytes, 1);
-  return out;
 }
 
 function indexFrom(age: number): Uint8Array {

@@ -8,7 +8,10 @@ import { AggregationTime, dropsNull, type WindowAggregation, WindowUpdates } fro
 
 type Row = ValueAndTimestamp<unknown>;
 
-/** `KStreamSlidingWindowAggregate`: a record enters the windows around it and makes those that begin or end with it or its neighbours. */
+/**
+ * `KStreamSlidingWindowAggregate`: a record enters the windows around it and makes those that begin or end with it or its neighbours. One that
+ * finds any of its windows closed is told as late, once.
+ */
 export function slidingWindowAggregate(
   task: TaskContext,
   name: string,
@@ -28,11 +31,12 @@ export function slidingWindowAggregate(
       return;
     }
     const entry = new Entry(updates, windows, aggregation, record, closeMs, emit);
-    if (record.timestamp < differenceMs) {
-      entry.enterEarly();
-      return;
-    }
-    entry.enter();
+    const isEarly = record.timestamp < differenceMs;
+    if (isEarly) entry.enterEarly();
+    else entry.enter();
+    if (entry.late) task.dropped(name, 'late');
+    // Nothing can have closed yet.
+    if (isEarly) return;
     if (aggregation.emitStrategy !== 'onWindowClose') return;
     const before = time.close(closeMs);
     if (before !== null) updates.tellClosed(before - differenceMs, closeMs - 1 - differenceMs, emit);
@@ -53,6 +57,8 @@ class Entry {
   #rightSource: Row | null = null;
   /** Time of the nearest record before this one, as far as windows tell. */
   #previousMs: number | null = null;
+  /** Whether a window that it belongs to has closed. */
+  late = false;
 
   constructor(
     updates: WindowUpdates,
