@@ -5,6 +5,7 @@ export { KGroupedStream, type MaterializedOptions } from './dsl/k-grouped-stream
 export { KGroupedTable } from './dsl/k-grouped-table.ts';
 export {
   KStream,
+  type MapAsyncOptions,
   type Named,
   type ProcessOptions,
   type ProducedOptions,
@@ -38,11 +39,18 @@ export * from './errors.ts';
 export type { InMemoryBroker } from './kafka/in-memory-broker.ts';
 export type { Header } from './kafka/port.ts';
 export type { ApplicationPlan } from './plan/application-plan.ts';
-export type { Cancellable, DropReason, PunctuationType, StoreBuilder, TimestampExtractor } from './plan/node.ts';
+export type {
+  CallContext,
+  Cancellable,
+  DropReason,
+  PunctuationType,
+  StoreBuilder,
+  TimestampExtractor,
+} from './plan/node.ts';
 export { Topology } from './plan/topology.ts';
 export type { ApplicationState, ProcessingGuarantee } from './runtime/application-runner.ts';
+export type { Failure, FailureHandler, FailureHandling } from './runtime/failure-handling.ts';
 export type { RecordMetadata, StreamRecord } from './runtime/record.ts';
-export type { FailureHandling } from './runtime/stream-task.ts';
 export { StreamsWorker, type StreamsWorkerOptions } from './runtime/worker.ts';
 export { type Serde, Serdes } from './serde.ts';
 export type { ReadOnlySessionStore, SessionStore, SessionStoreOptions } from './state/session-store.ts';

@@ -5,9 +5,10 @@ import { partitionName } from '../kafka/port.ts';
 import type { DropReason } from '../plan/node.ts';
 import { changelogTopicOf, type Topology } from '../plan/topology.ts';
 import { deadLetterTopicOf } from '../runtime/dead-letter.ts';
+import type { FailureHandler, FailureHandling } from '../runtime/failure-handling.ts';
 import { GlobalTables } from '../runtime/global-tables.ts';
 import type { RecordMetadata } from '../runtime/record.ts';
-import { type FailureHandling, StreamTask } from '../runtime/stream-task.ts';
+import { StreamTask } from '../runtime/stream-task.ts';
 import { MemoryStorage } from '../state/memory-storage.ts';
 import type { TaskStorage } from '../state/state-store.ts';
 
@@ -15,7 +16,9 @@ export interface ApplicationOptions {
   readonly now: () => number;
   readonly partitions: number;
   readonly onMalformed: FailureHandling;
-  readonly onFailure: FailureHandling;
+  readonly onFailure: FailureHandler;
+  /** See `TaskOptions.onReady`. */
+  readonly onReady: () => void;
   readonly storage: (taskId: string) => TaskStorage;
 }
 
@@ -61,7 +64,7 @@ export class DrivenApplication {
     for (const sub of plan.subTopologies) {
       for (const source of sub.sources) {
         if (!source.internal) this.#createWithDeadLetters(source.topic, partitions);
-        else this.#broker.createTopic(source.topic, source.partitions ?? partitions);
+        else this.#createWithDeadLetters(source.topic, source.partitions ?? partitions);
       }
       for (const topic of sub.sinkTopics) {
         const internal = plan.subTopologies.some((other) => other.sources.some((s) => s.internal && s.topic === topic));
@@ -105,6 +108,7 @@ export class DrivenApplication {
           now: this.#options.now,
           onMalformed: this.#options.onMalformed,
           onFailure: this.#options.onFailure,
+          onReady: this.#options.onReady,
           onDropped: (node, reason, record) => this.drops.push({ application: this.id, node, reason, record }),
         });
         for (const changelog of task.changelogs) {
@@ -182,6 +186,16 @@ export class DrivenApplication {
     task.process();
     if (crash === 'before-commit') return;
     this.#commit(task, crash);
+  }
+
+  /** Processes what has been delivered and was waiting for an answer. @returns whether there was anything */
+  processAnswered(): boolean {
+    const ready = this.#tasks.filter(({ task }) => task.ready());
+    for (const { task } of ready) {
+      task.process();
+      this.#commit(task);
+    }
+    return ready.length > 0;
   }
 
   punctuate(nowMs: number): void {
