@@ -347,34 +347,38 @@ describe('a crash', () => {
       fc.constantFrom('before-commit' as const, 'after-commit' as const, 'crash' as const),
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.integer({ min: 1, max: 4 }), async (steps, maxInFlight) => {
-        const service = new Service();
-        using driver = new TopologyTestDriver(asking(service, { maxInFlight }));
-        const open = () => service.asked.filter(({ context }) => !context.signal.aborted && !answered.has(context));
-        const answered = new Set<CallContext>();
-        const answer = (asked: Asked | undefined): void => {
-          if (asked === undefined) return;
-          answered.add(asked.context);
-          asked.answer(`${asked.value}!`);
-        };
-        let sent = 0;
-        for (const one of steps) {
-          if (one === 'put') driver.inputTopic(text('in')).send('k', String(sent++));
-          else if (one === 'crash') driver.crash();
-          else if (typeof one === 'string') driver.crash(one);
-          else answer(open()[one.answer % Math.max(1, open().length)]);
-          await driver.takeAnswers();
-        }
-        while (open().length > 0 || driver.callsInFlight > 0) {
-          answer(open()[0]);
-          await driver.takeAnswers();
-        }
-        const expected = Array.from({ length: sent }, (_, index) => `${index}!`);
-        expect(driver.outputTopic(text('out')).readValues()).toEqual(expected);
-        expect(driver.outputTopic(counts('counts-out')).readValues()).toEqual(
-          Array.from({ length: sent }, (_, index) => BigInt(index + 1)),
-        );
-      }),
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 40 }),
+        fc.integer({ min: 1, max: 4 }),
+        async (steps, maxInFlight) => {
+          const service = new Service();
+          using driver = new TopologyTestDriver(asking(service, { maxInFlight }));
+          const open = () => service.asked.filter(({ context }) => !context.signal.aborted && !answered.has(context));
+          const answered = new Set<CallContext>();
+          const answer = (asked: Asked | undefined): void => {
+            if (asked === undefined) return;
+            answered.add(asked.context);
+            asked.answer(`${asked.value}!`);
+          };
+          let sent = 0;
+          for (const one of steps) {
+            if (one === 'put') driver.inputTopic(text('in')).send('k', String(sent++));
+            else if (one === 'crash') driver.crash();
+            else if (typeof one === 'string') driver.crash(one);
+            else answer(open()[one.answer % Math.max(1, open().length)]);
+            await driver.takeAnswers();
+          }
+          while (open().length > 0 || driver.callsInFlight > 0) {
+            answer(open()[0]);
+            await driver.takeAnswers();
+          }
+          const expected = Array.from({ length: sent }, (_, index) => `${index}!`);
+          expect(driver.outputTopic(text('out')).readValues()).toEqual(expected);
+          expect(driver.outputTopic(counts('counts-out')).readValues()).toEqual(
+            Array.from({ length: sent }, (_, index) => BigInt(index + 1)),
+          );
+        },
+      ),
       { numRuns: 60 },
     );
   });
