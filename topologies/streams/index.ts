@@ -16,6 +16,7 @@ export {
 } from './dsl/k-stream.ts';
 export { GlobalKTable, type GroupByOptions, KTable, type TableResultOptions } from './dsl/k-table.ts';
 export type { Forwarded, Processor, ProcessorContext, ProcessorSupplier } from './dsl/processor.ts';
+export type { RememberOptions, ScanOptions } from './dsl/remembering.ts';
 export { SessionWindowedKStream } from './dsl/session-windowed-k-stream.ts';
 export { type KeyValueStoreOptions, Stores } from './dsl/stores.ts';
 export {

@@ -17,6 +17,15 @@ import { type Graph, type Serdes2, sourcesOf } from './graph.ts';
 import { KGroupedStream } from './k-grouped-stream.ts';
 import { GlobalKTable, type KTable } from './k-table.ts';
 import type { ProcessorSupplier } from './processor.ts';
+import {
+  bufferCount,
+  distinctUntilChanged,
+  pairwise,
+  type RememberOptions,
+  type ScanOptions,
+  type StreamPlace,
+  scan,
+} from './remembering.ts';
 import { throughTopic } from './repartition.ts';
 import type { TopicLike } from './streams-builder.ts';
 import { tableOf } from './table-source.ts';
@@ -279,13 +288,77 @@ export class KStream<K, V> {
       throw new InvalidArgumentError(`${name}: timeoutMs is ${timeoutMs}; nothing was built. Give it some time.`);
     const key = options.keySerde ?? this.#serdes.key;
     const value = options.valueSerde ?? this.#serdes.value;
-    const stream = this.#node.kind === 'source' ? this : this.#throughTopic(name, name, key, value, partitions, false);
-    const node = this.#graph.processor(name, [stream.#node], (task) => mapAsyncOperator(task, name), [], {
-      call: mapper,
-      maxInFlight,
-      timeoutMs,
-    });
-    return new KStream<K, V2>(this.#graph, node, { key, value: null }, stream.#keyChanged);
+    const source =
+      this.#node.kind === 'source'
+        ? this.#node
+        : throughTopic(this.#graph, this.#node, {
+            name,
+            keySerde: need(key, 'keySerde', `${name}-repartition`),
+            valueSerde: need(value, 'valueSerde', `${name}-repartition`),
+            partitions,
+            dropNullKeys: false,
+          });
+    const step = { call: mapper, maxInFlight, timeoutMs };
+    const node = this.#graph.asyncProcessor(name, source, (task) => mapAsyncOperator(task, name), step);
+    return new KStream<K, V2>(this.#graph, node, { key, value: null }, false);
+  }
+
+  // ---- RxJS operators that remember: per key, in a store, in the order of the partition
+
+  /**
+   * RxJS's `scan`, per key. What has been accumulated is kept in `store` and goes on with the time and headers of the record. A null value
+   * is given to the accumulator as any other; a null result goes on too, its key is forgotten and begins at the seed again. Records with a
+   * null key are dropped and counted. Where the key has changed they go through `<application-id>-<as or store>-repartition` first.
+   * @param seed never to be changed by the accumulator: it is that of every key
+   */
+  scan<A, R extends A | null = A>(
+    accumulator: (accumulated: A, value: V, key: K) => R,
+    seed: A,
+    options: ScanOptions<K, A>,
+  ): KStream<K, R> {
+    const { node, key } = scan(this.#place, accumulator, seed, options);
+    const value = options.valueSerde as Serde<R>; // null never reaches a serde
+    return new KStream<K, R>(this.#graph, node, { key, value }, false);
+  }
+
+  /**
+   * RxJS's `distinctUntilChanged`, per key: leaves out a record whose value equals that of the key's last record that went on. Without a
+   * comparator values are equal if their bytes are. A null value is one too. Null keys and changed keys: as `scan`.
+   */
+  distinctUntilChanged(options: RememberOptions<K, V>): KStream<K, V>;
+  distinctUntilChanged(comparator: (previous: V, current: V) => boolean, options: RememberOptions<K, V>): KStream<K, V>;
+  distinctUntilChanged(
+    first: RememberOptions<K, V> | ((previous: V, current: V) => boolean),
+    second?: RememberOptions<K, V>,
+  ): KStream<K, V> {
+    const comparator = typeof first === 'function' ? first : null;
+    const options = (typeof first === 'function' ? second : first) as RememberOptions<K, V>; // by the overloads
+    const { node, key } = distinctUntilChanged(this.#place, comparator, options);
+    return new KStream<K, V>(this.#graph, node, { key, value: options.valueSerde ?? this.#serdes.value }, false);
+  }
+
+  /** RxJS's `pairwise`, per key: from its second record on, each value with the one before it. Null keys and changed keys: as `scan`. */
+  pairwise(options: RememberOptions<K, V>): KStream<K, readonly [V, V]> {
+    const { node, key } = pairwise(this.#place, options);
+    return new KStream<K, readonly [V, V]>(this.#graph, node, { key, value: null }, false);
+  }
+
+  /**
+   * RxJS's `bufferCount`, per key: `size` values together, with the time and headers of the last. A buffer that is never filled never goes
+   * on. Null keys and changed keys: as `scan`.
+   * @param every a buffer begins with every so manieth record. Default `size`: one ends where the next begins
+   */
+  bufferCount(size: number, options: RememberOptions<K, V>): KStream<K, readonly V[]>;
+  bufferCount(size: number, every: number, options: RememberOptions<K, V>): KStream<K, readonly V[]>;
+  bufferCount(
+    size: number,
+    second: number | RememberOptions<K, V>,
+    third?: RememberOptions<K, V>,
+  ): KStream<K, readonly V[]> {
+    const every = typeof second === 'number' ? second : size;
+    const options = (typeof second === 'number' ? third : second) as RememberOptions<K, V>; // by the overloads
+    const { node, key } = bufferCount(this.#place, size, every, options);
+    return new KStream<K, readonly V[]>(this.#graph, node, { key, value: null }, false);
   }
 
   // ---- with code and stores of the author's
@@ -510,6 +583,10 @@ export class KStream<K, V> {
   }
 
   // ---- inside
+
+  get #place(): StreamPlace<K, V> {
+    return { graph: this.#graph, node: this.#node, serdes: this.#serdes, keyChanged: this.#keyChanged };
+  }
 
   /** @param generated the topic's name where the author gave none and generated names are allowed */
   #throughTopic(

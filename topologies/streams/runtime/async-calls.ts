@@ -27,7 +27,6 @@ interface Call {
 
 /** The calls of one node, in the order of the records: the nth belongs to the nth record in the buffer of its input. */
 interface Line {
-  readonly node: string;
   readonly step: AsyncStep;
   readonly source: SourceNode;
   readonly input: TopicPartition;
@@ -45,25 +44,26 @@ export class AsyncCalls {
   readonly #options: AsyncCallsOptions;
   /** By input topic. */
   readonly #lines = new Map<string, Line[]>();
+  readonly #lineOf = new Map<string, Line>();
   #inFlight = 0;
   #closed = false;
 
   constructor(options: AsyncCallsOptions) {
     this.#options = options;
     for (const node of options.sub.nodes) {
-      if (node.kind !== 'processor' || node.asyncStep === null) continue;
+      if (node.kind !== 'processor' || node.asyncStep === undefined) continue;
       const [source] = node.parents;
       if (source?.kind !== 'source') throw new Error(`${node.name} was not put behind a source`);
       const topic = topicOf(options.applicationId, source);
       const input = { topic, partition: options.partition };
       // The extractor has its say when the record is processed: it is given a time that is not known yet.
-      const line = {
-        node: node.name,
+      const line: Line = {
         step: node.asyncStep,
         source: { ...source, timestampExtractor: null },
         input,
         calls: [],
       };
+      this.#lineOf.set(node.name, line);
       this.#lines.set(topic, [...(this.#lines.get(topic) ?? []), line]);
     }
   }
@@ -84,10 +84,9 @@ export class AsyncCalls {
     return lines === undefined || lines.every(({ calls }) => (calls[0]?.answer ?? null) !== null);
   }
 
-  /** For the record under way. @throws what the call was rejected with */
-  answerOf(node: string, topic: string): unknown {
-    const line = this.#lines.get(topic)?.find((one) => one.node === node);
-    const answer = line?.calls[0]?.answer ?? nothing;
+  /** For the record under way, which has come from the node's source. @throws what the call was rejected with */
+  answerOf(node: string): unknown {
+    const answer = this.#lineOf.get(node)?.calls[0]?.answer ?? nothing;
     if ('error' in answer) throw answer.error;
     return answer.value;
   }
@@ -125,6 +124,7 @@ export class AsyncCalls {
     this.#inFlight = 0;
     for (const { abort } of pending) abort.abort(new Error(`task ${this.#options.taskId} was closed`));
     this.#lines.clear();
+    this.#lineOf.clear();
   }
 
   #askFor(line: Line): void {

@@ -291,7 +291,7 @@ export class StreamTask implements Task, TaskContext {
     return store;
   }
   answerOf(node: string): unknown {
-    return this.#calls?.answerOf(node, this.#metadata?.topic ?? '');
+    return this.#calls?.answerOf(node);
   }
   hasStore(name: string): boolean {
     return this.#stores.has(name);
