@@ -44,12 +44,24 @@ export class NodeError extends StreamsError {
   }
 }
 
+/** A call of `mapAsync` was not answered in its time. Goes to the processing handler with its record. */
+export class CallTimeoutError extends StreamsError {
+  readonly code = 'CALL_TIMEOUT';
+  override readonly retriable = true;
+
+  constructor(timeoutMs: number) {
+    super(
+      `not answered in ${timeoutMs} ms; the record goes to the failure handler. Answer sooner, or raise timeoutMs.`,
+    );
+  }
+}
+
 /** A rule of the engine was broken, so no handler is asked: going on would give wrong results. */
 export class EngineRuleError extends StreamsError {
   readonly code: string = 'ENGINE_RULE';
 }
 
-/** A piped segment emitted outside the call of its own record, or completed. */
+/** A piped segment emitted or failed outside the call of its own record, or completed. */
 export class PipeRuleError extends EngineRuleError {
   override readonly code = 'PIPE_RULE';
 }
@@ -58,7 +70,7 @@ export class PipeRuleError extends EngineRuleError {
 export class TaskFailedError extends StreamsError {
   readonly code = 'TASK_FAILED';
   readonly taskId: string;
-  /** Absent when a punctuator failed. */
+  /** Absent when it was outside a record: in init, a punctuator, a piped operator's timer. */
   readonly topic: string | null;
   readonly partition: number | null;
   readonly offset: number | null;
@@ -68,7 +80,7 @@ export class TaskFailedError extends StreamsError {
     record: { readonly topic: string; readonly partition: number; readonly offset: number } | null,
     cause: unknown,
   ) {
-    const where = record ? ` at ${record.topic}-${record.partition}@${record.offset}` : ' in a punctuator';
+    const where = record ? ` at ${record.topic}-${record.partition}@${record.offset}` : ' outside a record';
     super(
       `task ${taskId} failed${where}: ${cause instanceof Error ? cause.message : String(cause)}; nothing of it was kept. ` +
         'Correct the cause and start again, or let a handler send such records to the dead-letter topic.',

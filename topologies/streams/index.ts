@@ -6,6 +6,7 @@ export { KGroupedStream, type MaterializedOptions } from './dsl/k-grouped-stream
 export { KGroupedTable } from './dsl/k-grouped-table.ts';
 export {
   KStream,
+  type MapAsyncOptions,
   type Named,
   type ProcessOptions,
   type ProducedOptions,
@@ -16,6 +17,7 @@ export {
 } from './dsl/k-stream.ts';
 export { GlobalKTable, type GroupByOptions, KTable, type TableResultOptions } from './dsl/k-table.ts';
 export type { Forwarded, Processor, ProcessorContext, ProcessorSupplier } from './dsl/processor.ts';
+export type { RememberOptions, ScanOptions } from './dsl/remembering.ts';
 export { SessionWindowedKStream } from './dsl/session-windowed-k-stream.ts';
 export { type KeyValueStoreOptions, Stores } from './dsl/stores.ts';
 export {
@@ -40,12 +42,19 @@ export type { InMemoryBroker } from './kafka/in-memory-broker.ts';
 export type { Header } from './kafka/port.ts';
 export type { ApplicationPlan } from './plan/application-plan.ts';
 export { diffTopologies, type TopologyChange, type TopologyDiff } from './plan/diff-topologies.ts';
-export type { Cancellable, DropReason, PunctuationType, StoreBuilder, TimestampExtractor } from './plan/node.ts';
+export type {
+  CallContext,
+  Cancellable,
+  DropReason,
+  PunctuationType,
+  StoreBuilder,
+  TimestampExtractor,
+} from './plan/node.ts';
 export { Topology } from './plan/topology.ts';
 export type { TopologyDescription } from './plan/topology-description.ts';
 export type { ApplicationState, ProcessingGuarantee } from './runtime/application-runner.ts';
+export type { Failure, FailureHandler, FailureHandling } from './runtime/failure-handling.ts';
 export type { RecordMetadata, StreamRecord } from './runtime/record.ts';
-export type { FailureHandling } from './runtime/stream-task.ts';
 export { StreamsWorker, type StreamsWorkerOptions } from './runtime/worker.ts';
 export { type Serde, Serdes } from './serde.ts';
 export type { ReadOnlySessionStore, SessionStore, SessionStoreOptions } from './state/session-store.ts';

@@ -1,6 +1,7 @@
 import type { OperatorFunction } from 'rxjs';
 import { TopologyError, UnnamedOperatorError } from '../errors.ts';
 import type {
+  AsyncStep,
   CoPartitioned,
   GlobalTable,
   ProcessorNode,
@@ -70,6 +71,16 @@ export class Graph {
     windowGraceMs: number | null = null,
   ): ProcessorNode {
     return this.#add({ kind: 'processor', name, parents: [...new Set(parents)], stores, windowGraceMs, operator });
+  }
+
+  /** A node whose records are asked for while they wait behind their source. */
+  asyncProcessor(
+    name: string,
+    source: SourceNode,
+    operator: (task: TaskContext) => OperatorFunction<AnyRecord, AnyRecord>,
+    asyncStep: AsyncStep,
+  ): ProcessorNode {
+    return Object.assign(this.processor(name, [source], operator), { asyncStep });
   }
 
   sink(node: Omit<SinkNode, 'kind'>): SinkNode {

@@ -1,7 +1,8 @@
-import type { OperatorFunction } from 'rxjs';
-import { MissingSerdeError } from '../errors.ts';
-import type { SinkNode, TopologyNode } from '../plan/node.ts';
+import { type OperatorFunction, pipe } from 'rxjs';
+import { InvalidArgumentError, MissingSerdeError } from '../errors.ts';
+import type { CallContext, SinkNode, TopologyNode } from '../plan/node.ts';
 import { type BranchRule, branchChild, branchOperator } from '../runtime/operators/branch.ts';
+import { mapAsyncOperator } from '../runtime/operators/map-async.ts';
 import { operator, passOn } from '../runtime/operators/operator.ts';
 import { pipeOperator } from '../runtime/operators/pipe.ts';
 import { processOperator } from '../runtime/operators/process.ts';
@@ -16,6 +17,15 @@ import { type Graph, type Serdes2, sourcesOf } from './graph.ts';
 import { KGroupedStream } from './k-grouped-stream.ts';
 import { GlobalKTable, type KTable } from './k-table.ts';
 import type { ProcessorSupplier } from './processor.ts';
+import {
+  bufferCount,
+  distinctUntilChanged,
+  pairwise,
+  type RememberOptions,
+  type ScanOptions,
+  type StreamPlace,
+  scan,
+} from './remembering.ts';
 import { throughTopic } from './repartition.ts';
 import type { TopicLike } from './streams-builder.ts';
 import { tableOf } from './table-source.ts';
@@ -38,6 +48,14 @@ export interface RepartitionOptions<K, V> extends Named {
   readonly partitions?: number;
 }
 
+export interface MapAsyncOptions<K, V> extends RepartitionOptions<K, V> {
+  readonly as: string;
+  /** Calls under way, and answers that wait for an earlier one, per partition. Beyond it records wait in the task's buffer, then at the broker. */
+  readonly maxInFlight: number;
+  /** By wall clock, per call; then it counts as rejected. Default 30 s; Infinity waits for ever. */
+  readonly timeoutMs?: number;
+}
+
 export interface ToTableOptions<K, V> extends RepartitionOptions<K, V> {
   /** Names the store, its changelog and, where the key has changed and nothing else is given, the repartition topic. */
   readonly store?: string;
@@ -57,6 +75,9 @@ export interface StreamJoinOptions<K, V1, V2> extends Named {
   readonly valueSerde?: Serde<V1>;
   readonly otherValueSerde?: Serde<V2>;
 }
+
+/** One RxJS operator of a piped segment. */
+type Piped<A, B> = OperatorFunction<A, B>;
 
 export type ValueJoiner<K, V1, V2, R> = (left: V1, right: V2, key: K) => R;
 
@@ -188,14 +209,165 @@ export class KStream<K, V> {
     });
   }
 
-  /** RxJS operators over records, synchronous and without memory between records: map, filter, concatMap of arrays, tap. */
-  pipe<K2, V2>(
-    segment: OperatorFunction<StreamRecord<K, V>, StreamRecord<K2, V2>>,
-    named: Named = {},
-  ): KStream<K2, V2> {
+  /**
+   * RxJS operators over records, synchronous and without memory between records: map, filter, concatMap of arrays, tap. What remembers is
+   * lost with a crash, so use the store-backed `scan`, `distinctUntilChanged`, `pairwise` and `bufferCount`; what waits is `mapAsync`. What an
+   * operator throws goes to the failure handler with the record. An emission outside the call of a record, or a completion, stops the task
+   * with a PipeRuleError. The key counts as changed.
+   */
+  pipe<K2, V2>(op: Piped<StreamRecord<K, V>, StreamRecord<K2, V2>>, named?: Named): KStream<K2, V2>;
+  pipe<A, K2, V2>(
+    op1: Piped<StreamRecord<K, V>, A>,
+    op2: Piped<A, StreamRecord<K2, V2>>,
+    named?: Named,
+  ): KStream<K2, V2>;
+  pipe<A, B, K2, V2>(
+    op1: Piped<StreamRecord<K, V>, A>,
+    op2: Piped<A, B>,
+    op3: Piped<B, StreamRecord<K2, V2>>,
+    named?: Named,
+  ): KStream<K2, V2>;
+  pipe<A, B, C, K2, V2>(
+    op1: Piped<StreamRecord<K, V>, A>,
+    op2: Piped<A, B>,
+    op3: Piped<B, C>,
+    op4: Piped<C, StreamRecord<K2, V2>>,
+    named?: Named,
+  ): KStream<K2, V2>;
+  pipe<A, B, C, D, K2, V2>(
+    op1: Piped<StreamRecord<K, V>, A>,
+    op2: Piped<A, B>,
+    op3: Piped<B, C>,
+    op4: Piped<C, D>,
+    op5: Piped<D, StreamRecord<K2, V2>>,
+    named?: Named,
+  ): KStream<K2, V2>;
+  pipe<A, B, C, D, E, K2, V2>(
+    op1: Piped<StreamRecord<K, V>, A>,
+    op2: Piped<A, B>,
+    op3: Piped<B, C>,
+    op4: Piped<C, D>,
+    op5: Piped<D, E>,
+    op6: Piped<E, StreamRecord<K2, V2>>,
+    named?: Named,
+  ): KStream<K2, V2>;
+  pipe<A, B, C, D, E, F, K2, V2>(
+    op1: Piped<StreamRecord<K, V>, A>,
+    op2: Piped<A, B>,
+    op3: Piped<B, C>,
+    op4: Piped<C, D>,
+    op5: Piped<D, E>,
+    op6: Piped<E, F>,
+    op7: Piped<F, StreamRecord<K2, V2>>,
+    named?: Named,
+  ): KStream<K2, V2>;
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads above are the types
+  pipe(...given: any[]): KStream<any, any> {
+    const last = given.at(-1);
+    const named: Named = typeof last === 'function' || last === undefined ? {} : last;
+    const operators = given.filter((one) => typeof one === 'function') as OperatorFunction<AnyRecord, AnyRecord>[]; // likewise
+    const segment = pipe(...(operators as [])) as OperatorFunction<AnyRecord, AnyRecord>; // RxJS types ten operators, not a list
     const name = this.#graph.name('KSTREAM-PIPE-', named.as);
     const node = this.#graph.processor(name, [this.#node], (task) => pipeOperator(task, name, segment));
-    return new KStream<K2, V2>(this.#graph, node, { key: null, value: null }, true);
+    return new KStream(this.#graph, node, { key: null, value: null }, true);
+  }
+
+  /**
+   * Asks `mapper` for each new value, up to `maxInFlight` records ahead, and sends the answers on in the order of their partition, with the
+   * record's own key, time and headers. A record that waits for its answer is not processed yet: its offset is not committed, and stream
+   * time has not come to it. So a call may be made again after a crash or a rebalance (`topic`, `partition` and `offset` in its context
+   * tell that it is the same), and its answer counts once. A rejection goes to the failure handler with the record.
+   *
+   * It stands at the beginning of a sub-topology: behind anything but `builder.stream` or `repartition` the records go through a topic of
+   * its own, `<application-id>-<as>-repartition`.
+   * @throws InvalidArgumentError; MissingSerdeError – it needs the topic
+   */
+  mapAsync<V2>(
+    mapper: (value: V, key: K, context: CallContext) => Promise<V2>,
+    options: MapAsyncOptions<K, V>,
+  ): KStream<K, V2> {
+    const { as, maxInFlight, timeoutMs = 30_000, partitions = null } = options;
+    const cure = 'The topic in front of mapAsync, and its calls, go by its name: give it one (as).';
+    const name = this.#graph.durableName('KSTREAM-MAPASYNC-', as, cure);
+    if (!(Number.isInteger(maxInFlight) && maxInFlight >= 1))
+      throw new InvalidArgumentError(
+        `${name}: maxInFlight is ${maxInFlight}; nothing was built. Give 1 or more calls.`,
+      );
+    if (!(timeoutMs > 0))
+      throw new InvalidArgumentError(`${name}: timeoutMs is ${timeoutMs}; nothing was built. Give it some time.`);
+    const key = options.keySerde ?? this.#serdes.key;
+    const value = options.valueSerde ?? this.#serdes.value;
+    const source =
+      this.#node.kind === 'source'
+        ? this.#node
+        : throughTopic(this.#graph, this.#node, {
+            name,
+            keySerde: need(key, 'keySerde', `${name}-repartition`),
+            valueSerde: need(value, 'valueSerde', `${name}-repartition`),
+            partitions,
+            dropNullKeys: false,
+          });
+    const step = { call: mapper, maxInFlight, timeoutMs };
+    const node = this.#graph.asyncProcessor(name, source, (task) => mapAsyncOperator(task, name), step);
+    return new KStream<K, V2>(this.#graph, node, { key, value: null }, false);
+  }
+
+  // ---- RxJS operators that remember: per key, in a store, in the order of the partition
+
+  /**
+   * RxJS's `scan`, per key. What has been accumulated is kept in `store` and goes on with the time and headers of the record. A null value
+   * is given to the accumulator as any other; a null result goes on too, its key is forgotten and begins at the seed again. Records with a
+   * null key are dropped and counted. Where the key has changed they go through `<application-id>-<as or store>-repartition` first.
+   * @param seed never to be changed by the accumulator: it is that of every key
+   */
+  scan<A, R extends A | null = A>(
+    accumulator: (accumulated: A, value: V, key: K) => R,
+    seed: A,
+    options: ScanOptions<K, A>,
+  ): KStream<K, R> {
+    const { node, key } = scan(this.#place, accumulator, seed, options);
+    const value = options.valueSerde as Serde<R>; // null never reaches a serde
+    return new KStream<K, R>(this.#graph, node, { key, value }, false);
+  }
+
+  /**
+   * RxJS's `distinctUntilChanged`, per key: leaves out a record whose value equals that of the key's last record that went on. Without a
+   * comparator values are equal if their bytes are. A null value is one too. Null keys and changed keys: as `scan`.
+   */
+  distinctUntilChanged(options: RememberOptions<K, V>): KStream<K, V>;
+  distinctUntilChanged(comparator: (previous: V, current: V) => boolean, options: RememberOptions<K, V>): KStream<K, V>;
+  distinctUntilChanged(
+    first: RememberOptions<K, V> | ((previous: V, current: V) => boolean),
+    second?: RememberOptions<K, V>,
+  ): KStream<K, V> {
+    const comparator = typeof first === 'function' ? first : null;
+    const options = (typeof first === 'function' ? second : first) as RememberOptions<K, V>; // by the overloads
+    const { node, key } = distinctUntilChanged(this.#place, comparator, options);
+    return new KStream<K, V>(this.#graph, node, { key, value: options.valueSerde ?? this.#serdes.value }, false);
+  }
+
+  /** RxJS's `pairwise`, per key: from its second record on, each value with the one before it. Null keys and changed keys: as `scan`. */
+  pairwise(options: RememberOptions<K, V>): KStream<K, readonly [V, V]> {
+    const { node, key } = pairwise(this.#place, options);
+    return new KStream<K, readonly [V, V]>(this.#graph, node, { key, value: null }, false);
+  }
+
+  /**
+   * RxJS's `bufferCount`, per key: `size` values together, with the time and headers of the last. A buffer that is never filled never goes
+   * on. Null keys and changed keys: as `scan`.
+   * @param every a buffer begins with every so manieth record. Default `size`: one ends where the next begins
+   */
+  bufferCount(size: number, options: RememberOptions<K, V>): KStream<K, readonly V[]>;
+  bufferCount(size: number, every: number, options: RememberOptions<K, V>): KStream<K, readonly V[]>;
+  bufferCount(
+    size: number,
+    second: number | RememberOptions<K, V>,
+    third?: RememberOptions<K, V>,
+  ): KStream<K, readonly V[]> {
+    const every = typeof second === 'number' ? second : size;
+    const options = (typeof second === 'number' ? third : second) as RememberOptions<K, V>; // by the overloads
+    const { node, key } = bufferCount(this.#place, size, every, options);
+    return new KStream<K, readonly V[]>(this.#graph, node, { key, value: null }, false);
   }
 
   // ---- with code and stores of the author's
@@ -437,6 +609,10 @@ export class KStream<K, V> {
     const stream = this.#throughTopic(as, generated, key, value, partitions, false);
     this.#together.push({ stream, key, value, partitions });
     return stream;
+  }
+
+  get #place(): StreamPlace<K, V> {
+    return { graph: this.#graph, node: this.#node, serdes: this.#serdes, keyChanged: this.#keyChanged };
   }
 
   /** @param generated the topic's name where the author gave none and generated names are allowed */

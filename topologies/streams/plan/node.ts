@@ -25,6 +25,8 @@ export interface TaskContext {
   /** Of the record under way; null in a punctuator. */
   readonly metadata: RecordMetadata | null;
   store(name: string): StateStore;
+  /** What the call of a `mapAsync` node gave for the record under way. @throws what it was rejected with */
+  answerOf(node: string): unknown;
   schedule(intervalMs: number, type: PunctuationType, callback: (nowMs: number) => void): Cancellable;
   /** True once a node has failed with the record under way: nothing more of it counts. */
   readonly failed: boolean;
@@ -74,11 +76,28 @@ export interface SourceNode extends NodeBase {
   readonly nullValues: 'keep' | 'dead-letter';
 }
 
+/** What a `mapAsync` node asks for each record; the task does it while the record waits in its buffer. */
+export interface AsyncStep {
+  // biome-ignore lint/suspicious/noExplicitAny: the DSL has checked the types of the author's function
+  readonly call: (value: any, key: any, context: CallContext) => Promise<unknown>;
+  readonly maxInFlight: number;
+  readonly timeoutMs: number;
+}
+
+/** Of one call of `mapAsync`. Topic, partition and offset name the record also when it is asked for again after a crash. */
+export interface CallContext extends RecordMetadata {
+  readonly headers: readonly Header[];
+  /** Aborted when nobody waits for the answer any more: it came too late, or the task was closed. */
+  readonly signal: AbortSignal;
+}
+
 export interface ProcessorNode extends NodeBase {
   readonly kind: 'processor';
   readonly stores: readonly string[];
   /** Of a windowed aggregation: how long after a window's end it takes records (for sessions the gap is part of it). Else null. */
   readonly windowGraceMs: number | null;
+  /** Of `mapAsync` alone, whose parent is a source. */
+  readonly asyncStep?: AsyncStep;
   /** One call a task. */
   readonly operator: (task: TaskContext) => OperatorFunction<AnyRecord, AnyRecord>;
 }

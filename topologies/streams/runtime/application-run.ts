@@ -70,6 +70,7 @@ export class ApplicationRun {
       counts,
       feed: this.#feed,
       globalStores: () => this.#globals?.stores ?? new Map(),
+      onReady: () => this.#cycle.schedule(),
       onRestoring: () => state$.next('RESTORING'),
     });
     const repartitions = plan.subTopologies.flatMap((sub) => sub.sources.filter((source) => source.internal));
@@ -92,10 +93,10 @@ export class ApplicationRun {
   }
 
   async #start(): Promise<void> {
-    const { kafka, guarantee, applicationId, instanceId } = this.#options;
+    const { kafka, guarantee, applicationId, instanceId, onFailure } = this.#options;
     const { signal } = this.#ending;
     await kafka.check(guarantee);
-    await this.#counts.load(this.#plan, kafka);
+    await this.#counts.load(this.#plan, kafka, { internalDeadLetters: onFailure !== 'fail' });
     signal.throwIfAborted();
     const partitionsOf = (topic: string): number => this.#counts.of(topic);
     this.#committer = await openCommitter(kafka, guarantee, prefixOf(applicationId, instanceId));

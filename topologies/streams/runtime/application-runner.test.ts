@@ -1,57 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type KeyValueStore, type Processor, type ProcessorContext, Serdes, Stores, StreamsBuilder } from '../index.ts';
-import { type MembershipOptions, partitionName, type Transaction } from '../kafka/port.ts';
-import type { Topology } from '../plan/topology.ts';
+import { partitionName, type Transaction } from '../kafka/port.ts';
 import type { Serde } from '../serde.ts';
-import { MemoryStorage } from '../state/memory-storage.ts';
-import type { TaskStorage } from '../state/state-store.ts';
-import { ScriptedPort } from '../test/scripted-port.ts';
-import { input, output, summing } from '../test/summing.ts';
-import { ApplicationRunner } from './application-runner.ts';
+import { number, only, setUp, sums } from '../test/scripted-run.ts';
+import { input, output } from '../test/summing.ts';
 
-/** One application over a scripted port; the disk outlives a run, as LMDB's files do. */
-function setUp(topology: Topology = summing(), partitions = 1) {
-  const port = new ScriptedPort();
-  for (const { name } of [input, output]) port.broker.createTopic(name, partitions);
-  const disk = new Map<string, TaskStorage>();
-  const logged: string[] = [];
-  const opened: string[] = [];
-  const storage = (_application: string, task: string): TaskStorage => {
-    opened.push(task);
-    const there = disk.get(task) ?? new MemoryStorage();
-    disk.set(task, there);
-    return there;
-  };
-  const runner = new ApplicationRunner({
-    applicationId: 'app',
-    topology,
-    kafka: port,
-    state: { storage },
-    instanceId: 'one',
-    guarantee: 'exactly_once',
-    onMalformed: 'dead-letter',
-    onFailure: 'fail',
-    log: (_level, event, message) => logged.push(`${event}: ${message}`),
-  });
-  return { port, runner, logged, opened };
-}
-
-const number = (key: string, value: number, offsetMs = 0) => ({
-  topic: input.name,
-  partition: 0,
-  timestamp: 1_000 + offsetMs,
-  key: input.keySerde.serialize(input.name, key),
-  value: input.valueSerde.serialize(input.name, value),
-  headers: [],
-});
-const sums = (port: ScriptedPort): number[] =>
-  port.broker.records(output.name).map(({ value }) => Serdes.integer.deserialize('', value ?? new Uint8Array()));
-const only = (port: ScriptedPort): MembershipOptions => {
-  const [member] = port.members;
-  if (member === undefined) throw new Error('nobody has joined');
-  return member;
-};
 const gate = () => Promise.withResolvers<void>();
 
 describe('a group that moves while a transaction is in flight', () => {

@@ -4,9 +4,9 @@ import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { Topology } from '../plan/topology.ts';
 import type { StateFolder } from '../state/state-folder.ts';
 import { ApplicationRun } from './application-run.ts';
+import type { FailureHandler, FailureHandling } from './failure-handling.ts';
 import { type Log, messageOf } from './log.ts';
 import { PartitionCounts } from './partition-counts.ts';
-import type { FailureHandling } from './stream-task.ts';
 
 export type ApplicationState = 'CREATED' | 'REBALANCING' | 'RESTORING' | 'RUNNING' | 'ERROR' | 'CLOSED';
 export type ProcessingGuarantee = 'exactly_once' | 'at_least_once';
@@ -19,7 +19,7 @@ export interface RunnerOptions {
   readonly instanceId: string;
   readonly guarantee: ProcessingGuarantee;
   readonly onMalformed: FailureHandling;
-  readonly onFailure: FailureHandling;
+  readonly onFailure: FailureHandler;
   readonly log: Log;
 }
 

@@ -19,6 +19,8 @@ export interface AssignedTasksOptions {
   readonly feed: TaskFeed;
   /** Typed stores of the application's global tables. */
   readonly globalStores: () => ReadonlyMap<string, StateStore>;
+  /** A task may have become ready without a fetch. */
+  readonly onReady: () => void;
   /** Some tasks must be restored before they can go on. */
   readonly onRestoring: () => void;
 }
@@ -100,7 +102,7 @@ export class AssignedTasks {
   }
 
   #openTask(id: string, sub: SubTopology, partition: number): StreamTask {
-    const { runner, counts, globalStores } = this.#options;
+    const { runner, counts, globalStores, onReady } = this.#options;
     const { applicationId, onMalformed, onFailure, log } = runner;
     const storage = runner.state.storage(applicationId, id);
     const task = new StreamTask({
@@ -113,6 +115,7 @@ export class AssignedTasks {
       now: Date.now,
       onMalformed,
       onFailure,
+      onReady,
       onDropped: (node, reason, record, cause) =>
         log(
           cause === undefined ? 'info' : 'warn',

@@ -4,12 +4,21 @@ import type { ApplicationPlan } from '../plan/application-plan.ts';
 import { checkCoPartitioning, internalWidths } from '../plan/partition-widths.ts';
 import { deadLetterTopicOf } from './dead-letter.ts';
 
+export interface TopicOptions {
+  /** Records of repartition topics may become dead letters, too. */
+  readonly internalDeadLetters: boolean;
+}
+
 /**
  * Creates the topics that are the application's own (repartition, changelog, dead letters) and checks those that are not.
  * @returns partition counts of every topic that the application names
  * @throws TopologyError – a topic of others is missing, or one of ours has another partition count; CoPartitionError
  */
-export async function prepareTopics(plan: ApplicationPlan, kafka: KafkaPort): Promise<ReadonlyMap<string, number>> {
+export async function prepareTopics(
+  plan: ApplicationPlan,
+  kafka: KafkaPort,
+  options: TopicOptions,
+): Promise<ReadonlyMap<string, number>> {
   const external = new Set<string>(plan.globalTables.map((table) => table.topic));
   const internal = new Set<string>();
   for (const source of plan.subTopologies.flatMap((sub) => sub.sources)) {
@@ -30,7 +39,9 @@ export async function prepareTopics(plan: ApplicationPlan, kafka: KafkaPort): Pr
   for (const [topic, partitions] of internalWidths(plan, counts)) counts.set(topic, partitions);
   checkCoPartitioning(plan, (topic) => counts.get(topic));
 
-  const wanted = [...internalSpecs(plan, internal, counts), ...sources.map((topic) => deadLetterSpec(topic, counts))];
+  const withDeadLetters = options.internalDeadLetters ? [...sources, ...internal.keys()] : sources;
+  const deadLetters = withDeadLetters.map((topic) => deadLetterSpec(topic, counts));
+  const wanted = [...internalSpecs(plan, internal, counts), ...deadLetters];
   await kafka.createTopics(wanted);
   const there = await kafka.partitionCounts(wanted.map((spec) => spec.name));
   for (const spec of wanted) {

@@ -1,7 +1,7 @@
 import { EngineRuleError } from '../errors.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
-import { prepareTopics } from './internal-topics.ts';
+import { prepareTopics, type TopicOptions } from './internal-topics.ts';
 
 /** How many partitions the topics of an application have. Outlives its runs: what one run finds unknown, the next one asks for. */
 export class PartitionCounts {
@@ -10,9 +10,9 @@ export class PartitionCounts {
   #counts: ReadonlyMap<string, number> = new Map();
 
   /** Creates and checks the application's topics, and asks for the counts anew. @throws what `prepareTopics` throws */
-  async load(plan: ApplicationPlan, kafka: KafkaPort): Promise<void> {
+  async load(plan: ApplicationPlan, kafka: KafkaPort, options: TopicOptions): Promise<void> {
     const named = await kafka.partitionCounts([...this.#named]);
-    this.#counts = new Map([...named, ...(await prepareTopics(plan, kafka))]);
+    this.#counts = new Map([...named, ...(await prepareTopics(plan, kafka, options))]);
   }
 
   /** 0 where there is no such topic. */

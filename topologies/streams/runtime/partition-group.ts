@@ -51,6 +51,12 @@ export class PartitionGroup {
     return buffer === undefined ? 0 : buffer.records.length - buffer.head;
   }
 
+  /** The nth record of one input that was not taken yet; null when there are fewer. */
+  at(input: TopicPartition, index: number): ConsumedRecord | null {
+    const buffer = this.#buffers.get(partitionName(input));
+    return buffer?.records[buffer.head + index] ?? null;
+  }
+
   /** The record that is next in time; null when there is none, or when an input must be waited for. */
   peek(): ConsumedRecord | null {
     let first: ConsumedRecord | null = null;

@@ -14,8 +14,11 @@ import { taskIdOf } from '../plan/application-plan.ts';
 import type { DropReason, PunctuationType, SinkNode, SourceNode, TaskContext } from '../plan/node.ts';
 import { internalTopicOf, type SubTopology, topicOf } from '../plan/topology.ts';
 import type { StateStore, TaskStorage } from '../state/state-store.ts';
+import { AsyncCalls } from './async-calls.ts';
 import { deadLetterOf } from './dead-letter.ts';
+import type { FailureHandler, FailureHandling } from './failure-handling.ts';
 import { InputPositions } from './input-positions.ts';
+import { messageOf } from './log.ts';
 import { NodeGraph } from './node-graph.ts';
 import { PartitionGroup } from './partition-group.ts';
 import { Punctuators } from './punctuators.ts';
@@ -23,9 +26,6 @@ import { prepareRecords, readRecord, Unreadable } from './read-record.ts';
 import type { AnyRecord, RecordMetadata } from './record.ts';
 import type { ChangelogPosition, Task, TaskCommit } from './task.ts';
 import { TaskStores } from './task-stores.ts';
-
-/** What to do with a record that cannot be read, or that a node failed with. */
-export type FailureHandling = 'dead-letter' | 'fail' | 'continue';
 
 export interface TaskOptions {
   readonly applicationId: string;
@@ -38,7 +38,9 @@ export interface TaskOptions {
   readonly now: () => number;
   readonly maxTaskIdleMs?: number;
   readonly onMalformed?: FailureHandling;
-  readonly onFailure?: FailureHandling;
+  readonly onFailure?: FailureHandler;
+  /** It may have become ready by itself: a call was answered, or a piped operator failed on a timer of its own. */
+  readonly onReady?: () => void;
   /** Told of each record that went no further, with the reason. */
   readonly onDropped?: (node: string, reason: DropReason, record: RecordMetadata | null, cause?: unknown) => void;
 }
@@ -55,6 +57,7 @@ export class StreamTask implements Task, TaskContext {
   readonly #positions = new InputPositions();
   readonly #buffers: PartitionGroup;
   #graph: NodeGraph | null = null;
+  #calls: AsyncCalls | null = null;
   #punctuators = new Punctuators();
   #outputs: ProducedRecord[] = [];
   #streamTime = -1;
@@ -101,6 +104,15 @@ export class StreamTask implements Task, TaskContext {
     this.#streamTime = this.#positions.start(this.inputs, committed);
     this.#punctuators = new Punctuators();
     this.#stores.reopen();
+    this.#calls = new AsyncCalls({
+      applicationId: this.applicationId,
+      taskId: this.id,
+      partition: this.partition,
+      sub: this.#options.sub,
+      buffers: this.#buffers,
+      now: this.#options.now,
+      onAnswer: () => this.#options.onReady?.(),
+    });
     this.#graph = new NodeGraph(this.#options.sub, this, (node, record) => this.#send(node, record));
     this.#stopIfFailed(null);
   }
@@ -126,18 +138,31 @@ export class StreamTask implements Task, TaskContext {
   }
 
   ready(): boolean {
-    return this.#graph !== null && this.#buffers.peek() !== null;
+    return this.#failed || this.#next() !== null;
+  }
+
+  /** Calls of `mapAsync` that are not answered yet. */
+  get callsInFlight(): number {
+    return this.#calls?.inFlight ?? 0;
+  }
+
+  #next(): ConsumedRecord | null {
+    const record = this.#graph === null ? null : this.#buffers.peek();
+    return record !== null && this.#calls?.isAnswered(record) ? record : null;
   }
 
   process(limits: { readonly maxRecords?: number; readonly maxMs?: number } = {}): number {
     const maxRecords = limits.maxRecords ?? Number.POSITIVE_INFINITY;
     const end = limits.maxMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + limits.maxMs;
     let taken = 0;
+    this.#stopIfFailed(null);
+    this.#calls?.ask();
     while (taken < maxRecords) {
-      const record = this.#buffers.peek();
+      const record = this.#next();
       if (record === null) break;
       this.#buffers.take(record);
       this.#processOne(record);
+      this.#calls?.taken(record);
       taken += 1;
       if ((taken & 31) === 0 && performance.now() > end) break;
     }
@@ -186,12 +211,24 @@ export class StreamTask implements Task, TaskContext {
     this.#failures += 1;
     this.#stores.rollBack();
     this.#outputs.length = outputs;
-    const handling = source.internal === null ? (this.#options.onFailure ?? 'fail') : 'fail';
-    if (failure instanceof EngineRuleError || handling === 'fail') throw new TaskFailedError(this.id, raw, failure);
+    const node = failure instanceof NodeError ? failure.node : source.name;
+    const handling = failure instanceof EngineRuleError ? 'fail' : this.#handlingOf(raw, node, failure);
+    if (handling === 'fail') throw new TaskFailedError(this.id, raw, failure);
     if (handling === 'dead-letter')
       this.#outputs.push(deadLetterOf(raw, 'failed', failure, this.applicationId, this.id));
-    const node = failure instanceof NodeError ? failure.node : source.name;
     this.#options.onDropped?.(node, 'failed', this.#metadata, failure);
+  }
+
+  #handlingOf(record: ConsumedRecord, node: string, failure: unknown): FailureHandling {
+    const { onFailure = 'fail' } = this.#options;
+    if (typeof onFailure !== 'function') return onFailure;
+    const error = failure instanceof NodeError ? failure.cause : failure;
+    try {
+      return onFailure({ applicationId: this.applicationId, taskId: this.id, node, error, record });
+    } catch (own) {
+      const text = `onFailure threw while it was asked about: ${messageOf(failure)}`;
+      throw new TaskFailedError(this.id, record, new AggregateError([own, failure], text));
+    }
   }
 
   #stopIfFailed(record: RecordMetadata | null): void {
@@ -205,6 +242,8 @@ export class StreamTask implements Task, TaskContext {
   // ---- time
 
   punctuate(nowMs: number): number {
+    this.#stopIfFailed(null);
+    this.#calls?.expire(nowMs);
     return this.#punctuate('wall-clock-time', nowMs);
   }
 
@@ -223,7 +262,7 @@ export class StreamTask implements Task, TaskContext {
   }
 
   get nextPunctuationMs(): number {
-    return this.#punctuators.nextWallClock;
+    return Math.min(this.#punctuators.nextWallClock, this.#calls?.nextDeadlineMs ?? Number.POSITIVE_INFINITY);
   }
 
   // ---- what nodes see
@@ -251,6 +290,9 @@ export class StreamTask implements Task, TaskContext {
     if (store === undefined) throw new EngineRuleError(`task ${this.id} has no store ${name}; name it in "stores"`);
     return store;
   }
+  answerOf(node: string): unknown {
+    return this.#calls?.answerOf(node);
+  }
   hasStore(name: string): boolean {
     return this.#stores.has(name);
   }
@@ -262,6 +304,7 @@ export class StreamTask implements Task, TaskContext {
     if (this.#failed) return;
     this.#failed = true;
     this.#failure = error instanceof EngineRuleError ? error : new NodeError(node, error);
+    this.#options.onReady?.(); // if no record is under way, somebody must come to see
   }
   dropped(node: string, reason: DropReason): void {
     this.#options.onDropped?.(node, reason, this.#metadata);
@@ -303,6 +346,7 @@ export class StreamTask implements Task, TaskContext {
 
   takeCommit(): TaskCommit | null {
     if (this.#inFlight) throw new EngineRuleError(`task ${this.id} has a commit in flight; wait for its answer`);
+    this.#stopIfFailed(null);
     if (!this.dirty) return null;
     this.#inFlight = true;
     const records = this.#outputs;
@@ -332,6 +376,8 @@ export class StreamTask implements Task, TaskContext {
     this.#graph?.close();
     const failure = this.#failure;
     this.#graph = null;
+    this.#calls?.close();
+    this.#calls = null;
     this.#buffers.clear();
     this.#outputs = [];
     this.#failed = false;

@@ -5,8 +5,8 @@ import type { KafkaPort } from '../kafka/port.ts';
 import type { Topology } from '../plan/topology.ts';
 import { StateFolder } from '../state/state-folder.ts';
 import { ApplicationRunner, type ApplicationState, type ProcessingGuarantee } from './application-runner.ts';
+import type { FailureHandler, FailureHandling } from './failure-handling.ts';
 import type { Log } from './log.ts';
-import type { FailureHandling } from './stream-task.ts';
 
 export interface StreamsWorkerOptions {
   readonly applications: readonly { readonly applicationId: string; readonly topology: Topology }[];
@@ -21,8 +21,8 @@ export interface StreamsWorkerOptions {
   readonly processingGuarantee?: ProcessingGuarantee;
   /** A record whose bytes cannot be read. Default `dead-letter`. */
   readonly onMalformed?: FailureHandling;
-  /** A record that a node fails with. Default `fail`: the application stops and begins again at this record. */
-  readonly onFailure?: FailureHandling;
+  /** A record that a node fails with. Default `fail`: the application stops and begins again at this record. A function decides for each. */
+  readonly onFailure?: FailureHandler;
   readonly log?: Log;
 }
 

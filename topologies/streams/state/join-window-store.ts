@@ -54,11 +54,20 @@ class BytesJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
   }
 
   put(key: K, value: V, timestamp: number): void {
-    this.#newest = Math.max(this.#newestRow(), timestamp);
-    const horizon = this.#newest - this.#options.retentionMs;
+    const { overlay, topic, now } = this.#host;
+    const before = this.#newestRow();
+    const newest = Math.max(before, timestamp);
+    const sweptUpTo = this.#sweptUpTo;
+    this.#newest = newest;
+    if (newest > before) {
+      overlay.onRollBack(() => {
+        this.#newest = before;
+        this.#sweptUpTo = sweptUpTo;
+      });
+    }
+    const horizon = newest - this.#options.retentionMs;
     if (timestamp < horizon) return;
     this.#sweep(horizon);
-    const { overlay, topic, now } = this.#host;
     const row = this.#rowKey(this.#keyBytes(key), timestamp, 0);
     const sequence = new DataView(row.buffer);
     for (let next = 0; overlay.get(row) !== null; ) sequence.setUint32(row.length - 4, ++next);

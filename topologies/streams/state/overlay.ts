@@ -71,6 +71,11 @@ export class Overlay implements Restorable {
     this.#active.set(name, { key, value, timestamp });
   }
 
+  /** For what a store concludes from its rows: called if the writes of the record under way are taken back. */
+  onRollBack(action: () => void): void {
+    this.#undo.push({ restore: action }, '', undefined);
+  }
+
   restore(key: string, row: DirtyRow | undefined): void {
     if (row === undefined) this.#active.delete(key);
     else this.#active.set(key, row);

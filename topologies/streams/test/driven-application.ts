@@ -5,9 +5,10 @@ import type { DropReason } from '../plan/node.ts';
 import { checkCoPartitioning, internalWidths } from '../plan/partition-widths.ts';
 import { changelogTopicOf, type Topology } from '../plan/topology.ts';
 import { deadLetterTopicOf } from '../runtime/dead-letter.ts';
+import type { FailureHandler, FailureHandling } from '../runtime/failure-handling.ts';
 import { GlobalTables } from '../runtime/global-tables.ts';
 import type { RecordMetadata } from '../runtime/record.ts';
-import { type FailureHandling, StreamTask } from '../runtime/stream-task.ts';
+import { StreamTask } from '../runtime/stream-task.ts';
 import { MemoryStorage } from '../state/memory-storage.ts';
 import type { TaskStorage } from '../state/state-store.ts';
 
@@ -16,7 +17,9 @@ export interface ApplicationOptions {
   /** Of a topic that is not there yet. */
   readonly partitionsOf: (topic: string) => number;
   readonly onMalformed: FailureHandling;
-  readonly onFailure: FailureHandling;
+  readonly onFailure: FailureHandler;
+  /** See `TaskOptions.onReady`. */
+  readonly onReady: () => void;
   readonly storage: (taskId: string) => TaskStorage;
 }
 
@@ -67,7 +70,10 @@ export class DrivenApplication {
       if (!internal.has(topic)) this.#broker.createTopic(topic, this.#options.partitionsOf(topic));
     }
     const counts = new Map(external.map((topic) => [topic, this.#broker.partitionsOf(topic)]));
-    for (const [topic, width] of internalWidths(plan, counts)) this.#broker.createTopic(topic, width);
+    for (const [topic, width] of internalWidths(plan, counts)) {
+      this.#broker.createTopic(topic, width);
+      this.#broker.createTopic(deadLetterTopicOf(topic), width);
+    }
     checkCoPartitioning(plan, (topic) => this.#broker.partitionsOf(topic));
   }
 
@@ -96,6 +102,7 @@ export class DrivenApplication {
           now: this.#options.now,
           onMalformed: this.#options.onMalformed,
           onFailure: this.#options.onFailure,
+          onReady: this.#options.onReady,
           onDropped: (node, reason, record) => this.drops.push({ application: this.id, node, reason, record }),
         });
         for (const changelog of task.changelogs) {
@@ -173,6 +180,16 @@ export class DrivenApplication {
     task.process();
     if (crash === 'before-commit') return;
     this.#commit(task, crash);
+  }
+
+  /** Processes what has been delivered and was waiting for an answer. @returns whether there was anything */
+  processAnswered(): boolean {
+    const ready = this.#tasks.filter(({ task }) => task.ready());
+    for (const { task } of ready) {
+      task.process();
+      this.#commit(task);
+    }
+    return ready.length > 0;
   }
 
   punctuate(nowMs: number): void {

@@ -262,21 +262,3 @@ test('several applications over one broker, one record at a time in the chosen o
   expect(order).toEqual(['first', 'second', 'first', 'second']);
   expect(driver.outputTopic(text('c')).readValues()).toEqual(['1', '2']);
 });
-
-test('a pipe that completes stops the task, by name', () => {
-  const builder = new StreamsBuilder();
-  builder
-    .stream(text('in'))
-    .pipe(
-      (source) =>
-        source.pipe(
-          (o) => o,
-          (o) => o,
-        ),
-      { as: 'fine' },
-    )
-    .to(text('out'));
-  using driver = new TopologyTestDriver(builder.build());
-  driver.inputTopic(text('in')).pipeInput('k', 'v');
-  expect(driver.outputTopic(text('out')).readValues()).toEqual(['v']);
-});

@@ -1,10 +1,11 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TopicLike } from '../dsl/streams-builder.ts';
 import type { Windowed } from '../dsl/windowed.ts';
 import { InMemoryBroker } from '../kafka/in-memory-broker.ts';
 import { partitionForKey } from '../kafka/partitioner.ts';
 import type { Header, TopicPartition } from '../kafka/port.ts';
 import { Topology } from '../plan/topology.ts';
-import type { FailureHandling } from '../runtime/stream-task.ts';
+import type { FailureHandler, FailureHandling } from '../runtime/failure-handling.ts';
 import type { Serde } from '../serde.ts';
 import { MemoryStorage } from '../state/memory-storage.ts';
 import type { ReadOnlySessionStore } from '../state/session-store.ts';
@@ -28,7 +29,7 @@ export interface DriverOptions {
   /** Epoch ms at which the wall clock stands. Default 0. */
   readonly startWallClockMs?: number;
   readonly onMalformed?: FailureHandling;
-  readonly onFailure?: FailureHandling;
+  readonly onFailure?: FailureHandler;
   /** Storage of a task; called again for the same task after a crash. Default: memory that is lost with the crash. */
   readonly storage?: (applicationId: string, taskId: string) => TaskStorage;
 }
@@ -73,6 +74,8 @@ export class TopologyTestDriver implements Disposable {
   readonly #applications: DrivenApplication[];
   readonly #partitionsOf: (topic: string) => number;
   #nowMs: number;
+  /** Of `settle`: the next answer of a call. */
+  #answered = Promise.withResolvers<void>();
 
   constructor(topologies: Topology | Readonly<Record<string, Topology>>, options: DriverOptions = {}) {
     this.#partitionsOf = (topic) => options.topicPartitions?.[topic] ?? options.partitions ?? 1;
@@ -85,6 +88,7 @@ export class TopologyTestDriver implements Disposable {
           partitionsOf: this.#partitionsOf,
           onMalformed: options.onMalformed ?? 'dead-letter',
           onFailure: options.onFailure ?? 'fail',
+          onReady: () => this.#answered.resolve(),
           storage: (taskId) => options.storage?.(id, taskId) ?? new MemoryStorage(),
         }),
     );
@@ -151,12 +155,16 @@ export class TopologyTestDriver implements Disposable {
     };
   }
 
-  /** Delivers everything, always the first waiting partition in the order of applications and inputs, until nothing is left. */
+  /**
+   * Delivers everything, always the first waiting partition in the order of applications and inputs, until nothing is left. What waits for
+   * a call of `mapAsync` that has no answer stays waiting: see `settle`.
+   */
   run(): void {
     for (;;) {
       let delivered = false;
       for (const application of this.#applications) {
         application.readGlobals();
+        if (application.processAnswered()) delivered = true;
         for (const partition of application.waiting()) {
           application.deliver(partition);
           for (const one of this.#applications) one.readGlobals();
@@ -165,6 +173,27 @@ export class TopologyTestDriver implements Disposable {
       }
       if (!delivered) return;
     }
+  }
+
+  /** Calls of `mapAsync` that have no answer yet. */
+  get callsInFlight(): number {
+    return this.#applications.reduce((sum, { tasks }) => sum + tasks.reduce((n, task) => n + task.callsInFlight, 0), 0);
+  }
+
+  /** Runs, and waits, until every call of `mapAsync` is answered and processed. Calls that are never answered end by `advanceWallClock`. */
+  async settle(): Promise<void> {
+    for (;;) {
+      this.#answered = Promise.withResolvers();
+      this.run();
+      if (this.callsInFlight === 0) return;
+      await this.#answered.promise;
+    }
+  }
+
+  /** For tests that answer by hand: runs with the answers that are given by now, and leaves the other calls open. */
+  async takeAnswers(): Promise<void> {
+    await nextTurn(); // a promise that is resolved has told everybody by then
+    this.run();
   }
 
   /** What could be delivered next. The order inside a partition is kept; between partitions every order is one that Kafka may give. */

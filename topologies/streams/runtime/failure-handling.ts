@@ -1,0 +1,22 @@
+import type { ConsumedRecord } from '../kafka/port.ts';
+
+/**
+ * What to do with a record that cannot be read, or that a node failed with. `fail`: the task stops at it. `dead-letter`: it goes as it came to
+ * `<topic>.dlq`, in the same transaction. `continue`: it is counted, and left out.
+ */
+export type FailureHandling = 'dead-letter' | 'fail' | 'continue';
+
+/** A record that a node failed with. What it wrote and sent in its task is taken back already. */
+export interface Failure {
+  readonly applicationId: string;
+  readonly taskId: string;
+  /** The node that failed. */
+  readonly node: string;
+  /** What the author's code threw, or the call of a `mapAsync` was rejected with. */
+  readonly error: unknown;
+  /** As it came to the task. */
+  readonly record: ConsumedRecord;
+}
+
+/** A function is synchronous; what it throws stops the task, as `fail` does. */
+export type FailureHandler = FailureHandling | ((failure: Failure) => FailureHandling);
