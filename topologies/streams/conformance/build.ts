@@ -380,10 +380,11 @@ class StepBuilder {
 
   #foreignKeyJoin(op: 'foreignKeyJoin' | 'foreignKeyLeftJoin'): Table {
     const [left, right] = [this.#table('left'), this.#table('right')];
-    const foreignKey = functions.keySelector(this.#text('foreignKey'));
-    const foreignKeyOf = (value: Value, key: string) => foreignKey(key, value);
-    const join = functions.joiner(this.#text('joiner'));
-    const options = { ...serdes, otherValueSerde: looseSerdes.valueSerde, ...this.#stored() };
+    const foreignKey = this.#keyed(functions.keySelector(this.#text('foreignKey')));
+    const foreignKeyOf = (value: Loose, key: AnyKey) => foreignKey(key, value);
+    const joiner = functions.joiner(this.#text('joiner'));
+    const join = (l: Value, r: Value, key: AnyKey) => joiner(l, r, this.#plain(key));
+    const options = { ...this.#serdes, otherValueSerde: this.#serdes.valueSerde, ...this.#stored() };
     if (op === 'foreignKeyJoin') return left.join(right, foreignKeyOf, join, options);
     return left.leftJoin(right, foreignKeyOf, join, options);
   }

@@ -50,12 +50,14 @@ export function aggregatedTable<K, KR, A>(graph: Graph, aggregation: StreamAggre
       `${state.store} is of several streams whose keys have changed; nothing was built. Name their groupings (as): each needs a repartition topic of its own.`,
     );
   }
+  // Numbers are used up in the original's order: an aggregation's before its repartition topic's, a cogroup's after all of them.
+  const own = isCogroup ? null : graph.name(prefixes[kind], as);
   const parents = inputs.map((one) =>
     one.grouped.together(unnamed.indexOf(one) > 0 ? `${state.store}-${unnamed.indexOf(one)}` : state.store),
   );
   graph.addStore(store);
   const nodes = inputs.map(({ add }, input) => {
-    const name = graph.name(prefixes[kind], isCogroup ? as && `${as}-cogroup-agg-${input}` : as);
+    const name = own ?? graph.name(prefixes[kind], as && `${as}-cogroup-agg-${input}`);
     const part = { state, add, input };
     const above = parents.slice(input, input + 1);
     return graph.processor(name, above, (task) => operator(task, name, part), [state.store], windowGraceMs);

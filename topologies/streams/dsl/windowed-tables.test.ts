@@ -115,7 +115,7 @@ test.each(['hopping', 'sliding', 'session'] as const)(
           for (const [{ key }, { value }] of windows) add(key, value);
         }
         const kept = run.driver.getTimestampedKeyValueStore<string, bigint>('totals').all();
-        expect(new Map(kept.map(([key, { value }]) => [key, value]))).toEqual(totals);
+        expect(new Map([...kept].map(([key, { value }]) => [key, value]))).toEqual(totals);
       }),
       { numRuns: 60 },
     );
