@@ -114,8 +114,8 @@ test.each(['hopping', 'sliding', 'session'] as const)(
           const windows = run.driver.getTimestampedWindowStore<string, bigint>('counts').all();
           for (const [{ key }, { value }] of windows) add(key, value);
         }
-        const kept = run.driver.getTimestampedKeyValueStore<string, bigint>('totals').all();
-        expect(new Map([...kept].map(([key, { value }]) => [key, value]))).toEqual(totals);
+        const kept = [...run.driver.getTimestampedKeyValueStore<string, bigint>('totals').all()];
+        expect(new Map(kept.map(([key, { value }]) => [key, value]))).toEqual(totals);
       }),
       { numRuns: 60 },
     );

@@ -99,7 +99,7 @@ class Entry {
       if (row.timestamp >= timestamp) return;
       this.#previousMs = row.timestamp;
     }
-    this.#makeAfterPrevious(timestamp);
+    this.#makeAfterPrevious();
     if (!leftIsThere) {
       const heldBefore = this.#previousMs !== null && timestamp - differenceMs <= this.#previousMs ? leftSource : null;
       this.#makeFrom(timestamp - differenceMs, heldBefore);
@@ -123,15 +123,19 @@ class Entry {
     }
     if (this.#rightSource === null && combined !== null && combined.timestamp > timestamp) this.#rightSource = combined;
     this.#makeRight();
-    this.#makeAfterPrevious(0);
+    this.#makeAfterPrevious();
     this.#add(0, combined);
   }
 
   /** The window that begins right after the record before this one, if this record is in it. */
-  #makeAfterPrevious(earliestEndMs: number): void {
+  #makeAfterPrevious(): void {
     if (this.#previousMs === null) return;
     const startMs = this.#previousMs + 1;
-    if (!this.#starts.has(startMs) && startMs + this.#differenceMs >= earliestEndMs) this.#add(startMs, null);
+    const endMs = startMs + this.#differenceMs;
+    const { timestamp } = this.#record;
+    if (this.#starts.has(startMs) || endMs < timestamp) return;
+    // The one that ends with this record is made anyway; the original makes and tells it twice.
+    if (endMs > timestamp || this.#aggregation.semantics === 'kafka-streams') this.#add(startMs, null);
   }
 
   /** The window that begins right after this record, if a record is in it. It is written also when it has closed. */
@@ -149,6 +153,7 @@ class Entry {
   }
 
   #add(startMs: number, row: Row | null, old?: unknown): void {
-    if (startMs + this.#differenceMs >= this.#closeMs) this.#updates.add(this.#record, startMs, row, this.#emit, old);
+    if (startMs + this.#differenceMs < this.#closeMs) this.late = true;
+    else this.#updates.add(this.#record, startMs, row, this.#emit, old);
   }
 }
