@@ -56,9 +56,24 @@ export class CallTimeoutError extends StreamsError {
   }
 }
 
+/** A node failed with a record that had been held back (by a suppress or a grace): no handler is asked, the record under way is another one. */
+export class HeldRecordError extends NodeError {
+  constructor(node: string, cause: unknown) {
+    super(
+      node,
+      new Error(`with a record that had been held back: ${cause instanceof Error ? cause.message : cause}`, { cause }),
+    );
+  }
+}
+
 /** A rule of the engine was broken, so no handler is asked: going on would give wrong results. */
 export class EngineRuleError extends StreamsError {
   readonly code: string = 'ENGINE_RULE';
+}
+
+/** A buffer that must not send early is full. It stops the task also where failures make dead letters: that is what was asked for. */
+export class BufferFullError extends EngineRuleError {
+  override readonly code = 'BUFFER_FULL';
 }
 
 /** A piped segment emitted or failed outside the call of its own record, or completed. */

@@ -12,6 +12,7 @@ export {
   type ProducedOptions,
   type RepartitionOptions,
   type StreamJoinOptions,
+  type StreamTableJoinOptions,
   type ToTableOptions,
   type ValueJoiner,
 } from './dsl/k-stream.ts';
@@ -19,7 +20,12 @@ export { GlobalKTable, type GroupByOptions, KTable, type TableResultOptions } fr
 export type { Forwarded, Processor, ProcessorContext, ProcessorSupplier } from './dsl/processor.ts';
 export type { RememberOptions, ScanOptions } from './dsl/remembering.ts';
 export { SessionWindowedKStream } from './dsl/session-windowed-k-stream.ts';
-export { type KeyValueStoreOptions, Stores } from './dsl/stores.ts';
+export {
+  type HistoryOptions,
+  type KeyValueStoreOptions,
+  Stores,
+  type VersionedKeyValueStoreOptions,
+} from './dsl/stores.ts';
 export {
   type ConsumedOptions,
   type GlobalTableOptions,
@@ -28,6 +34,7 @@ export {
   type TableOptions,
   type TopicLike,
 } from './dsl/streams-builder.ts';
+export type { BufferConfig, UntilTimeLimit, UntilWindowCloses } from './dsl/suppressed.ts';
 export { TimeWindowedKStream } from './dsl/time-windowed-k-stream.ts';
 export type { WindowMaterializedOptions } from './dsl/window-stores.ts';
 export type { Windowed } from './dsl/windowed.ts';
@@ -65,6 +72,7 @@ export type {
   TimestampedKeyValueStore,
   ValueAndTimestamp,
 } from './state/state-store.ts';
+export type { VersionedKeyValueStore, VersionedPut } from './state/versioned-store.ts';
 export type { ReadOnlyWindowStore, WindowStore, WindowStoreOptions } from './state/window-store.ts';
 export type { CrashPoint, Drop } from './test/driven-application.ts';
 export {

@@ -55,6 +55,7 @@ export interface BuiltCase {
   /** Stores whose rows bear no time. */
   readonly plainStores: ReadonlySet<string>;
   readonly windowStores: ReadonlySet<string>;
+  readonly versionedStores: ReadonlySet<string>;
   /** What closes the windowed keys of a store. */
   readonly brackets: ReadonlyMap<string, Brackets>;
 }
@@ -74,10 +75,11 @@ export function buildCase(steps: readonly CaseStep[]): BuiltCase {
     allBrackets.set(typeof step.store === 'string' ? step.store : step.name, brackets);
     new StepBuilder(builder, nodes, { plainStores, windowStores }, step, brackets).build();
   }
-  return { topology: builder.build(), plainStores, windowStores, brackets: allBrackets };
+  const versionedStores = new Set(steps.flatMap((step) => (step.versioned === undefined ? [] : [String(step.store)])));
+  return { topology: builder.build(), plainStores, windowStores, versionedStores, brackets: allBrackets };
 }
 
-const unsupported = ['suppress'];
+const unsupported: readonly string[] = [];
 
 class StepBuilder {
   readonly #builder: StreamsBuilder;
@@ -104,7 +106,6 @@ class StepBuilder {
     this.#brackets = brackets;
     this.#serdes = { ...serdes, keySerde: keySerdeOf(brackets) };
     if (unsupported.includes(step.op)) throw new UnsupportedError(step.op);
-    if (step.versioned !== undefined) throw new UnsupportedError('versioned stores');
   }
 
   build(): void {
@@ -144,6 +145,8 @@ class StepBuilder {
         return this.#cogroup();
       case 'windowedBy':
         return this.#windowedBy();
+      case 'suppress':
+        return this.#suppress();
       case 'toStream': {
         const stream = this.#table('from').toStream();
         return this.#has('key') ? stream.selectKey(this.#key()) : stream;
@@ -217,6 +220,16 @@ class StepBuilder {
     return others.reduce((merged, other) => merged.merge(other), first);
   }
 
+  #suppress(): Table {
+    const from = this.#table('from') as KTable<Loose, Loose>; // whether its keys have windows is the case's business
+    const { maxRecords } = this.#step;
+    const options = { ...this.#serdes, ...(maxRecords === undefined ? {} : { maxRecords: Number(maxRecords) }) };
+    if (this.#step.until === 'windowClose')
+      return from.suppress({ until: 'windowClose', ...options }) as KTable<Loose, Loose>;
+    const onFull = this.#step.onFull === 'shutDown' ? 'shutDown' : 'emitEarly';
+    return from.suppress({ until: 'timeLimit', limitMs: Number(this.#step.ms), onFull, ...options });
+  }
+
   #filter(op: 'filter' | 'filterNot'): Built {
     const test = this.#keyed(functions.predicate(this.#text('predicate')));
     const from = this.#node('from');
@@ -251,7 +264,7 @@ class StepBuilder {
 
   #aggregate(op: 'count' | 'reduce' | 'aggregate'): Table {
     const from = this.#node('from');
-    const options = { store: this.#optional('store') ?? this.#step.name };
+    const options = { store: this.#optional('store') ?? this.#step.name, ...this.#versioned() };
     const fold = { ...options, valueSerde: this.#serdes.valueSerde };
     const add = (name: string) => this.#keyed(functions.aggregator(this.#text(name)));
     if (from instanceof KGroupedTable) {
@@ -346,7 +359,6 @@ class StepBuilder {
   }
 
   #join(op: 'join' | 'leftJoin' | 'outerJoin'): Built {
-    if (this.#has('grace')) throw new UnsupportedError('grace in a stream-table join');
     const joiner = functions.joiner(this.#text('joiner'));
     const join = (l: Value, r: Value, key: AnyKey) => joiner(l, r, this.#plain(key));
     const left = this.#node('left');
@@ -375,7 +387,8 @@ class StepBuilder {
       return keepsLeft ? stream.leftJoin(right, this.#key(), join) : stream.join(right, this.#key(), join);
     }
     const table = this.#table('right');
-    return keepsLeft ? stream.leftJoin(table, join, this.#serdes) : stream.join(table, join, this.#serdes);
+    const options = this.#has('grace') ? { ...this.#serdes, graceMs: Number(this.#step.grace) } : this.#serdes;
+    return keepsLeft ? stream.leftJoin(table, join, options) : stream.join(table, join, options);
   }
 
   #foreignKeyJoin(op: 'foreignKeyJoin' | 'foreignKeyLeftJoin'): Table {
@@ -435,7 +448,11 @@ class StepBuilder {
 
   #stored() {
     const store = this.#optional('store');
-    return store === undefined ? {} : { store, valueSerde: serdes.valueSerde };
+    return store === undefined ? {} : { store, valueSerde: serdes.valueSerde, ...this.#versioned() };
+  }
+
+  #versioned() {
+    return this.#has('versioned') ? { versionedMs: Number(this.#step.versioned) } : {};
   }
 
   #key(): (key: AnyKey, value: Value) => AnyKey {

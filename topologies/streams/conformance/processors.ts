@@ -1,6 +1,7 @@
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../dsl/processor.ts';
 import type { StreamRecord } from '../runtime/record.ts';
 import type { KeyValueStore } from '../state/state-store.ts';
+import type { VersionedKeyValueStore } from '../state/versioned-store.ts';
 import { type CaseStep, UnsupportedError, type Value } from './case.ts';
 import { num, str } from './functions.ts';
 import type { AnyKey } from './keys.ts';
@@ -147,6 +148,13 @@ export function processorOf(step: CaseStep, plain: (key: AnyKey | null) => Key):
         const row = record.key === null ? null : rows.get(record.key);
         const value = row !== null && typeof row === 'object' ? row.value : row;
         context.forward({ ...record, value: `${str(record.value)}@${str(value)}` });
+      },
+    }),
+    versionedLookup: () => ({
+      process: (record, context) => {
+        const rows = context.getStateStore<VersionedKeyValueStore<string, Value>>(String(step.connect));
+        const row = record.key === null ? null : rows.get(record.key, record.timestamp);
+        context.forward({ ...record, value: `${str(record.value)}@${str(row?.value ?? null)}` });
       },
     }),
   };

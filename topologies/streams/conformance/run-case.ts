@@ -102,7 +102,9 @@ function entriesOf(driver: TopologyTestDriver, built: BuiltCase, name: string): 
   }
   const rows = built.windowStores.has(name)
     ? driver.getTimestampedWindowStore<AnyKey, Value | bigint>(name).all()
-    : driver.getTimestampedKeyValueStore<AnyKey, Value | bigint>(name).all();
+    : built.versionedStores.has(name)
+      ? driver.getVersionedKeyValueStore<AnyKey, Value | bigint>(name).all()
+      : driver.getTimestampedKeyValueStore<AnyKey, Value | bigint>(name).all();
   return sorted(rows).map(([key, { value, timestamp }]) => ({
     key: rendered(key, brackets),
     value: plain(value),

@@ -3,7 +3,7 @@ import type { Graph } from './graph.ts';
 import type { KGroupedStream, MaterializedOptions } from './k-grouped-stream.ts';
 import type { KTable } from './k-table.ts';
 import { needSerde } from './need-serde.ts';
-import { Stores } from './stores.ts';
+import { type HistoryOptions, tableStore } from './stores.ts';
 import { type AggregationInput, aggregatedTable } from './stream-aggregation.ts';
 import { aggregateBehaviour } from './table-behaviour.ts';
 import { SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream } from './windowed-cogrouped-k-stream.ts';
@@ -28,8 +28,8 @@ export class CogroupedKStream<K, A> {
   }
 
   /** Records with a null key or value are dropped, and counted as such. A null result deletes the row. */
-  aggregate(initializer: () => A, options: MaterializedOptions<A>): KTable<K, A> {
-    const { store, as, persistent = true } = options;
+  aggregate(initializer: () => A, options: MaterializedOptions<A> & HistoryOptions): KTable<K, A> {
+    const { store, as, persistent, versionedMs } = options;
     const known = this.#inputs.find(({ grouped }) => grouped.serdes.key !== null);
     const key = needSerde(known?.grouped.serdes.key, 'keySerde', store);
     const value = needSerde(options.valueSerde, 'valueSerde', store);
@@ -37,11 +37,11 @@ export class CogroupedKStream<K, A> {
       inputs: this.#inputs,
       kind: 'cogroup',
       as,
-      store: Stores.timestampedKeyValue({ name: store, keySerde: key, valueSerde: value, persistent }),
+      store: tableStore({ name: store, keySerde: key, valueSerde: value, persistent, versionedMs }),
       serdes: { key, value },
       windowGraceMs: null,
       operator: (task, name, { state, add }) => streamAggregate(task, name, state, { initial: initializer, add }),
-      behaviour: aggregateBehaviour,
+      behaviour: (state) => ({ ...aggregateBehaviour(state), versionedMs }),
     });
   }
 

@@ -8,7 +8,7 @@ import type { KTable } from './k-table.ts';
 import { needSerde } from './need-serde.ts';
 import { throughTopic } from './repartition.ts';
 import { SessionWindowedKStream } from './session-windowed-k-stream.ts';
-import { Stores } from './stores.ts';
+import { type HistoryOptions, tableStore } from './stores.ts';
 import { aggregatedTable } from './stream-aggregation.ts';
 import { aggregateBehaviour } from './table-behaviour.ts';
 import { TimeWindowedKStream } from './time-windowed-k-stream.ts';
@@ -56,17 +56,20 @@ export class KGroupedStream<K, V> {
   aggregate<A>(
     initializer: () => A,
     aggregator: (key: K, value: V, aggregate: A) => A | null,
-    options: MaterializedOptions<A>,
+    options: MaterializedOptions<A> & HistoryOptions,
   ): KTable<K, A> {
     return this.#fold('aggregate', { initial: initializer, add: aggregator }, options, options.valueSerde);
   }
 
   /** The first value of a key is its first aggregate. */
-  reduce(reducer: (aggregate: V, value: V) => V | null, options: MaterializedOptions<V>): KTable<K, V> {
+  reduce(
+    reducer: (aggregate: V, value: V) => V | null,
+    options: MaterializedOptions<V> & HistoryOptions,
+  ): KTable<K, V> {
     return this.#fold('reduce', reducing(reducer), options, options.valueSerde ?? this.serdes.value);
   }
 
-  count(options: Omit<MaterializedOptions<bigint>, 'valueSerde'>): KTable<K, bigint> {
+  count(options: Omit<MaterializedOptions<bigint>, 'valueSerde'> & HistoryOptions): KTable<K, bigint> {
     return this.#fold('aggregate', counting, options, Serdes.long);
   }
 
@@ -89,22 +92,21 @@ export class KGroupedStream<K, V> {
   #fold<A>(
     kind: 'aggregate' | 'reduce',
     fold: Fold,
-    options: MaterializedOptions<A>,
+    options: MaterializedOptions<A> & HistoryOptions,
     valueSerde: Serde<A> | null | undefined,
   ): KTable<K, A> {
-    const { store, as } = options;
+    const { store, as, persistent, versionedMs } = options;
     const key = needSerde(this.serdes.key, 'keySerde', store);
     const value = needSerde(valueSerde, 'valueSerde', store);
-    const persistent = options.persistent ?? true;
     return aggregatedTable(this.#graph, {
       inputs: [{ grouped: this, add: fold.add }],
       kind,
       as,
-      store: Stores.timestampedKeyValue({ name: store, keySerde: key, valueSerde: value, persistent }),
+      store: tableStore({ name: store, keySerde: key, valueSerde: value, persistent, versionedMs }),
       serdes: { key, value },
       windowGraceMs: null,
       operator: (task, name, { state }) => streamAggregate(task, name, state, fold),
-      behaviour: aggregateBehaviour,
+      behaviour: (state) => ({ ...aggregateBehaviour(state), versionedMs }),
     });
   }
 

@@ -7,7 +7,7 @@ import type { Graph, Serdes2 } from './graph.ts';
 import type { MaterializedOptions } from './k-grouped-stream.ts';
 import { KTable } from './k-table.ts';
 import { throughTopic } from './repartition.ts';
-import { Stores } from './stores.ts';
+import { type HistoryOptions, tableStore } from './stores.ts';
 import { aggregateBehaviour } from './table-behaviour.ts';
 
 /** Rows of a table on their way to the groups that they belong to. */
@@ -29,7 +29,7 @@ export class KGroupedTable<K, V> {
     initializer: () => A,
     adder: (key: K, value: V, aggregate: A) => A | null,
     subtractor: (key: K, value: V, aggregate: A) => A | null,
-    options: MaterializedOptions<A>,
+    options: MaterializedOptions<A> & HistoryOptions,
   ): KTable<K, A> {
     const fold = { initial: initializer, add: adder, subtract: subtractor };
     return this.#fold('KTABLE-AGGREGATE-', fold, options, options.valueSerde ?? null);
@@ -39,7 +39,7 @@ export class KGroupedTable<K, V> {
   reduce(
     adder: (aggregate: V, value: V) => V | null,
     subtractor: (aggregate: V, value: V) => V | null,
-    options: MaterializedOptions<V>,
+    options: MaterializedOptions<V> & HistoryOptions,
   ): KTable<K, V> {
     const fold: TableFold = {
       initial: () => null,
@@ -50,7 +50,7 @@ export class KGroupedTable<K, V> {
   }
 
   /** A group that has lost all its rows stays, with 0. */
-  count(options: Omit<MaterializedOptions<bigint>, 'valueSerde'>): KTable<K, bigint> {
+  count(options: Omit<MaterializedOptions<bigint>, 'valueSerde'> & HistoryOptions): KTable<K, bigint> {
     const fold: TableFold = {
       initial: () => 0n,
       add: (_key, _value, count: bigint) => count + 1n,
@@ -62,10 +62,10 @@ export class KGroupedTable<K, V> {
   #fold<A>(
     prefix: string,
     fold: TableFold,
-    options: MaterializedOptions<A>,
+    options: MaterializedOptions<A> & HistoryOptions,
     aggregateSerde: Serde<A> | null,
   ): KTable<K, A> {
-    const { store } = options;
+    const { store, persistent, versionedMs } = options;
     const { key, value } = this.#serdes;
     if (key === null || value === null || aggregateSerde === null) {
       const what = key === null ? 'keySerde in groupBy' : value === null ? 'valueSerde in groupBy' : 'valueSerde';
@@ -80,13 +80,20 @@ export class KGroupedTable<K, V> {
       partitions: null,
       dropNullKeys: false,
     });
-    const persistent = options.persistent ?? true;
     this.#graph.addStore(
-      Stores.timestampedKeyValue({ name: store, keySerde: key, valueSerde: aggregateSerde, persistent }),
+      tableStore({ name: store, keySerde: key, valueSerde: aggregateSerde, persistent, versionedMs }),
     );
     const name = this.#graph.name(prefix, options.as);
     const state: AggregateState = { store, sendsOldValues: false };
     const node = this.#graph.processor(name, [source], (task) => tableAggregate(task, name, state, fold), [store]);
-    return new KTable<K, A>(this.#graph, node, { key, value: aggregateSerde }, aggregateBehaviour(state));
+    return new KTable<K, A>(
+      this.#graph,
+      node,
+      { key, value: aggregateSerde },
+      {
+        ...aggregateBehaviour(state),
+        versionedMs,
+      },
+    );
   }
 }

@@ -7,12 +7,14 @@ import { operator, passOn } from '../runtime/operators/operator.ts';
 import { pipeOperator } from '../runtime/operators/pipe.ts';
 import { processOperator } from '../runtime/operators/process.ts';
 import { streamStreamJoin } from '../runtime/operators/stream-stream-join.ts';
+import { streamTableGraceJoin } from '../runtime/operators/stream-table-grace-join.ts';
 import { streamGlobalTableJoin, streamTableJoin } from '../runtime/operators/stream-table-join.ts';
 import { type AnyRecord, type StreamRecord, withKeyAndValue, withValue } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
 import { joinWindowStore } from '../state/join-window-store.ts';
 import { waitingRoom } from '../state/waiting-room.ts';
 import { BranchedKStream } from './branched-k-stream.ts';
+import { graceBuffer } from './grace-buffer.ts';
 import { type Graph, type Serdes2, sourcesOf } from './graph.ts';
 import { KGroupedStream } from './k-grouped-stream.ts';
 import { GlobalKTable, type KTable } from './k-table.ts';
@@ -27,6 +29,7 @@ import {
   scan,
 } from './remembering.ts';
 import { throughTopic } from './repartition.ts';
+import type { HistoryOptions } from './stores.ts';
 import type { TopicLike } from './streams-builder.ts';
 import { tableOf } from './table-source.ts';
 import { windowedPartitioner } from './windowed-serdes.ts';
@@ -56,7 +59,7 @@ export interface MapAsyncOptions<K, V> extends RepartitionOptions<K, V> {
   readonly timeoutMs?: number;
 }
 
-export interface ToTableOptions<K, V> extends RepartitionOptions<K, V> {
+export interface ToTableOptions<K, V> extends RepartitionOptions<K, V>, HistoryOptions {
   /** Names the store, its changelog and, where the key has changed and nothing else is given, the repartition topic. */
   readonly store?: string;
   readonly persistent?: boolean;
@@ -66,6 +69,14 @@ export interface ProducedOptions<K, V> extends Named {
   readonly keySerde?: Serde<K>;
   readonly valueSerde?: Serde<V>;
   readonly partitioner?: (key: K, value: V, partitions: number) => number;
+}
+
+export interface StreamTableJoinOptions<K, V> extends RepartitionOptions<K, V> {
+  /**
+   * Only with a versioned table: a record waits until its stream has come so many ms further, for rows that come late. At most as long as
+   * the table's history. `as` then names the store of what waits too (`<as>-buffer`), and is needed.
+   */
+  readonly graceMs?: number;
 }
 
 export interface StreamJoinOptions<K, V1, V2> extends Named {
@@ -437,11 +448,14 @@ export class KStream<K, V> {
     windows: JoinWindows,
     options?: StreamJoinOptions<K, V, V2>,
   ): KStream<K, R>;
-  /** With the table's row of the record's key, as it is when the record arrives; without a row the record is dropped. */
+  /**
+   * With the table's row of the record's key: as it is when the record arrives, or, of a versioned table, as it was at the record's time.
+   * Without a row the record is dropped.
+   */
   join<V2, R>(
     table: KTable<K, V2>,
     joiner: ValueJoiner<K, V, V2, R>,
-    options?: RepartitionOptions<K, V>,
+    options?: StreamTableJoinOptions<K, V>,
   ): KStream<K, R>;
   /** With the row of whatever key the record names; no co-partitioning is needed. */
   join<K2, V2, R>(
@@ -468,7 +482,7 @@ export class KStream<K, V> {
   leftJoin<V2, R>(
     table: KTable<K, V2>,
     joiner: ValueJoiner<K, V, V2 | null, R>,
-    options?: RepartitionOptions<K, V>,
+    options?: StreamTableJoinOptions<K, V>,
   ): KStream<K, R>;
   leftJoin<K2, V2, R>(
     table: GlobalKTable<K2, V2>,
@@ -535,7 +549,7 @@ export class KStream<K, V> {
   #joinTable<V2, R>(
     table: KTable<K, V2>,
     joiner: ValueJoiner<K, V, V2 | null, R>,
-    options: RepartitionOptions<K, V>,
+    options: StreamTableJoinOptions<K, V>,
     left: boolean,
   ): KStream<K, R> {
     const key = options.keySerde ?? this.#serdes.key ?? table.serdes.key;
@@ -545,11 +559,16 @@ export class KStream<K, V> {
       ? this.#keysTogether(options.as, name, key, value, options.partitions ?? null)
       : this;
     const view = table.behaviour.view();
+    const { graceMs } = options;
+    const store = graceBuffer(this.#graph, name, table.behaviour.versionedMs, { key, value }, options);
     const node = this.#graph.processor(
       name,
       [stream.#node],
-      (task) => streamTableJoin(task, name, view.getter(task), joiner, left),
-      view.stores,
+      (task) =>
+        store === null || graceMs === undefined
+          ? streamTableJoin(task, name, view.getter(task), joiner, left)
+          : streamTableGraceJoin(task, name, view.getter(task), { store, graceMs, joiner, left }),
+      store === null ? view.stores : [...view.stores, store],
     );
     this.#graph.coPartition({ node: name, sources: [...sourcesOf(stream.#node), ...sourcesOf(table.node)] });
     return new KStream<K, R>(this.#graph, node, { key: stream.#serdes.key, value: null }, false);

@@ -1,7 +1,8 @@
-import { MissingSerdeError } from '../errors.ts';
+import { MissingSerdeError, TopologyError } from '../errors.ts';
 import type { TopologyNode } from '../plan/node.ts';
 import { tableSelect } from '../runtime/operators/aggregate.ts';
 import { operator } from '../runtime/operators/operator.ts';
+import { suppress } from '../runtime/operators/suppress.ts';
 import {
   changeOf,
   type Side,
@@ -17,8 +18,10 @@ import { type ForeignKeyJoinOptions, foreignKeyJoin } from './foreign-key-join.t
 import { type Graph, type Serdes2, sourcesOf } from './graph.ts';
 import { KGroupedTable } from './k-grouped-table.ts';
 import { KStream, type Named } from './k-stream.ts';
-import { Stores } from './stores.ts';
-import { derivedBehaviour, joinedBehaviour, type TableBehaviour } from './table-behaviour.ts';
+import { type HistoryOptions, tableStore } from './stores.ts';
+import { type SuppressOptions, suppressRules, type UntilTimeLimit, type UntilWindowCloses } from './suppressed.ts';
+import { derivedBehaviour, joinedBehaviour, suppressedBehaviour, type TableBehaviour } from './table-behaviour.ts';
+import type { Windowed } from './windowed.ts';
 
 /** The same rows on every instance; only for look-ups. */
 export class GlobalKTable<K, V> {
@@ -32,7 +35,7 @@ export class GlobalKTable<K, V> {
 }
 
 /** `store` keeps a table's rows under that name; without it they are computed from the table upstream. */
-export interface TableResultOptions<V> extends Named {
+export interface TableResultOptions<V> extends Named, HistoryOptions {
   readonly store?: string;
   readonly valueSerde?: Serde<V>;
   readonly persistent?: boolean;
@@ -80,9 +83,15 @@ export class KTable<K, V> {
     const name = this.#graph.name('KTABLE-FILTER-', options.as);
     const state = this.#state(name, options, this.serdes.value);
     const kept = (value: unknown, key: unknown) => (value !== null && test(key, value) ? value : null);
-    const behaviour = derivedBehaviour(state, this.behaviour, kept);
+    const behaviour = derivedBehaviour(state, this.behaviour, kept, options.versionedMs);
     if (this.behaviour.sendOldValues(false)) state.sendsOldValues = true;
-    const node = this.#graph.processor(name, [this.node], (task) => tableFilter(task, name, state, test), own(state));
+    const versioned = this.behaviour.versionedMs !== undefined;
+    const node = this.#graph.processor(
+      name,
+      [this.node],
+      (task) => tableFilter(task, name, state, test, versioned),
+      own(state),
+    );
     return new KTable<K, V>(this.#graph, node, this.serdes, behaviour);
   }
 
@@ -97,6 +106,19 @@ export class KTable<K, V> {
       operator(task, name, (record, emit) => emit(withValue(record, changeOf(record).newValue))),
     );
     return new KStream<K, V>(this.#graph, node, this.serdes, false);
+  }
+
+  /** Holds updates back for a time of stream time from a key's first one, and sends the last. Whatever reaches the step moves its time. */
+  suppress(options: UntilTimeLimit<K, V>): KTable<K, V>;
+  /** Sends each window's last update once, when stream time has passed its end and grace; windows that were deleted are not told. */
+  suppress<W>(this: KTable<Windowed<W>, V>, options: UntilWindowCloses<K, V>): KTable<Windowed<W>, V>;
+  /** @throws TopologyError – the table is versioned, or has no windows to wait for */
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads above are the types
+  suppress(options: SuppressOptions<K, V>): any {
+    const { name, serdes, rules } = suppressRules(this.#graph, this, options);
+    this.behaviour.sendOldValues(true);
+    const node = this.#graph.processor(name, [this.node], (task) => suppress(task, name, rules), [rules.store]);
+    return new KTable<K, V>(this.#graph, node, serdes, suppressedBehaviour(rules.store, this.behaviour));
   }
 
   /** Groups rows anew, for aggregations that add what a row gives and take out what it gave before. */
@@ -181,7 +203,7 @@ export class KTable<K, V> {
     const name = this.#graph.name(prefix, options.as);
     const serdes = { key: this.serdes.key, value: options.valueSerde ?? null };
     const state = this.#state(name, options, serdes.value);
-    const behaviour = derivedBehaviour(state, this.behaviour, map);
+    const behaviour = derivedBehaviour(state, this.behaviour, map, options.versionedMs);
     const node = this.#graph.processor(name, [this.node], (task) => tableMapValues(task, name, state, map), own(state));
     return new KTable<K, V2>(this.#graph, node, serdes, behaviour);
   }
@@ -226,13 +248,19 @@ export class KTable<K, V> {
     );
     this.#graph.coPartition({ node: name, sources: [...sourcesOf(this.node), ...sourcesOf(other.node)] });
     const states = [leftState, rightState, state];
-    const behaviour = joinedBehaviour(state, { left: this.behaviour, right: other.behaviour, type, join, states });
+    const sides = { left: this.behaviour, right: other.behaviour, type, join, states };
+    const behaviour = joinedBehaviour(state, sides, options.versionedMs);
     return new KTable<K, R>(this.#graph, node, serdes, behaviour);
   }
 
   #state<V2>(name: string, options: TableResultOptions<V2>, valueSerde: Serde<V2> | null): TableState {
     const { store } = options;
-    if (store === undefined) return { store: null, sendsOldValues: false };
+    if (store === undefined) {
+      if (options.versionedMs === undefined) return { store: null, sendsOldValues: false };
+      throw new TopologyError(
+        `${name} is to keep a history and has no store; nothing was built. Name one in its options.`,
+      );
+    }
     const serde = options.valueSerde ?? valueSerde;
     if (this.serdes.key === null || serde === null) {
       const what = this.serdes.key === null ? 'keySerde' : 'valueSerde';
@@ -240,13 +268,9 @@ export class KTable<K, V> {
         `${name} keeps its rows in ${store} and needs a ${what} for it, and none is known there; nothing was built. Give one in its options.`,
       );
     }
+    const { persistent, versionedMs } = options;
     this.#graph.addStore(
-      Stores.timestampedKeyValue({
-        name: store,
-        keySerde: this.serdes.key,
-        valueSerde: serde,
-        persistent: options.persistent ?? true,
-      }),
+      tableStore({ name: store, keySerde: this.serdes.key, valueSerde: serde, persistent, versionedMs }),
     );
     return { store, sendsOldValues: false };
   }

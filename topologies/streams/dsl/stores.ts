@@ -4,6 +4,7 @@ import type { Serde } from '../serde.ts';
 import { TypedKeyValueStore, timestampedSerde } from '../state/key-value-store.ts';
 import { type SessionStoreOptions, sessionStore } from '../state/session-store.ts';
 import type { KeyValueStore, StoreSpec } from '../state/state-store.ts';
+import { BytesVersionedStore } from '../state/versioned-store.ts';
 import { type WindowStoreOptions, windowStore } from '../state/window-store.ts';
 
 export interface KeyValueStoreOptions<K, V> {
@@ -16,6 +17,25 @@ export interface KeyValueStoreOptions<K, V> {
   /** False: no changelog; a new owner begins with nothing. Default true. */
   readonly logged?: boolean;
   readonly changelogConfig?: Readonly<Record<string, string>>;
+}
+
+export interface VersionedKeyValueStoreOptions<K, V> extends KeyValueStoreOptions<K, V> {
+  /** How far behind its newest write a version may be looked up, and may still be written, ms. Each key's latest version stays. */
+  readonly historyRetentionMs: number;
+}
+
+/** Of tables without windows. */
+export interface HistoryOptions {
+  /**
+   * Keeps every version of a row for so long (ms, against the newest row), for look-ups as of a time; older rows are refused. Rows may then
+   * come out of order: they take their place in history, and joins and groupings of tables take no notice of them.
+   */
+  readonly versionedMs?: number;
+}
+
+export interface TableStoreOptions<K, V> extends Omit<KeyValueStoreOptions<K, V>, 'persistent'> {
+  readonly persistent: boolean | undefined;
+  readonly versionedMs: number | undefined;
 }
 
 export const checkName = (name: string): void => {
@@ -31,7 +51,9 @@ export const checkRetention = (name: string, retentionMs: number, leastMs: numbe
   );
 };
 
-const specOf = (options: KeyValueStoreOptions<never, never>, kind: StoreSpec['kind']): StoreSpec => {
+type SpecOptions = Pick<KeyValueStoreOptions<unknown, unknown>, 'name' | 'persistent' | 'logged' | 'changelogConfig'>;
+
+const specOf = (options: SpecOptions, kind: StoreSpec['kind']): StoreSpec => {
   checkName(options.name);
   return {
     name: options.name,
@@ -46,7 +68,7 @@ const specOf = (options: KeyValueStoreOptions<never, never>, kind: StoreSpec['ki
 /** Rows by key for processors. */
 function keyValue<K, V>(options: KeyValueStoreOptions<K, V>): StoreBuilder {
   return {
-    spec: specOf(options as KeyValueStoreOptions<never, never>, 'key-value'), // serdes are not looked at
+    spec: specOf(options, 'key-value'),
     open: (host): KeyValueStore<K, V> =>
       new TypedKeyValueStore(options.name, host, options.keySerde, options.valueSerde),
   };
@@ -55,10 +77,29 @@ function keyValue<K, V>(options: KeyValueStoreOptions<K, V>): StoreBuilder {
 /** What tables and aggregates keep: each value with its record time. */
 function timestampedKeyValue<K, V>(options: KeyValueStoreOptions<K, V>): StoreBuilder {
   return {
-    spec: specOf(options as KeyValueStoreOptions<never, never>, 'timestamped-key-value'), // serdes are not looked at
+    spec: specOf(options, 'timestamped-key-value'),
     open: (host) => new TypedKeyValueStore(options.name, host, options.keySerde, timestampedSerde(options.valueSerde)),
   };
 }
+
+/** Each key's versions, each with the time from which it is valid: for look-ups as of a time. */
+function versionedKeyValue<K, V>(options: VersionedKeyValueStoreOptions<K, V>): StoreBuilder {
+  const { name, historyRetentionMs } = options;
+  checkRetention(name, historyRetentionMs, 0, 'to keep a history');
+  return {
+    spec: { ...specOf(options, 'versioned'), retentionMs: historyRetentionMs },
+    open: (host) => new BytesVersionedStore(options, host),
+  };
+}
+
+/** What a table keeps its rows in. */
+export const tableStore = <K, V>(options: TableStoreOptions<K, V>): StoreBuilder => {
+  const { versionedMs, ...rest } = options;
+  const store = { ...rest, persistent: options.persistent ?? true };
+  return versionedMs === undefined
+    ? timestampedKeyValue(store)
+    : versionedKeyValue({ ...store, historyRetentionMs: versionedMs });
+};
 
 /** Windows for processors: one value for each key and window start. */
 function window<K, V>(options: WindowStoreOptions<K, V>): StoreBuilder {
@@ -78,4 +119,4 @@ function session<K, A>(options: SessionStoreOptions<K, A>): StoreBuilder {
   return sessionStore(options);
 }
 
-export const Stores = { keyValue, timestampedKeyValue, window, session } as const;
+export const Stores = { keyValue, timestampedKeyValue, versionedKeyValue, window, session } as const;

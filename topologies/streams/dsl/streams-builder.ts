@@ -6,7 +6,7 @@ import { untimedSerde } from '../state/key-value-store.ts';
 import { Graph, type GraphOptions } from './graph.ts';
 import { KStream } from './k-stream.ts';
 import { GlobalKTable, type KTable } from './k-table.ts';
-import { Stores } from './stores.ts';
+import { type HistoryOptions, Stores } from './stores.ts';
 import { tableOf } from './table-source.ts';
 
 /** A topic with its serdes; anything of this shape will do. */
@@ -33,14 +33,15 @@ export interface StreamOptions<K, V> extends ConsumedOptions<K, V> {
   readonly nullValues?: 'keep' | 'dead-letter';
 }
 
-export interface TableOptions<K, V> extends ConsumedOptions<K, V> {
+export interface TableOptions<K, V> extends ConsumedOptions<K, V>, HistoryOptions {
   /** Names the store and its changelog. Without it the table keeps no rows and passes updates on; a join or `groupBy` needs rows. */
   readonly store?: string;
   readonly persistent?: boolean;
 }
 
-export interface GlobalTableOptions<K, V> extends TableOptions<K, V> {
+export interface GlobalTableOptions<K, V> extends ConsumedOptions<K, V> {
   readonly store: string;
+  readonly persistent?: boolean;
 }
 
 type TopicArgument<K, V> = TopicLike<K, V> | string;

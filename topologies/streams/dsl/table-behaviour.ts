@@ -1,9 +1,10 @@
 import { TopologyError } from '../errors.ts';
 import type { TaskContext } from '../plan/node.ts';
 import type { AggregateState } from '../runtime/operators/aggregate.ts';
-import { type Getter, rowsOf, type TableState } from '../runtime/operators/table.ts';
-import type { TypedKeyValueStore } from '../state/key-value-store.ts';
+import type { TableState } from '../runtime/operators/table.ts';
+import { type Getter, tableRowsOf } from '../runtime/operators/table-rows.ts';
 import type { ValueAndTimestamp } from '../state/state-store.ts';
+import type { SuppressBuffer } from '../state/suppress-buffer.ts';
 
 /** How rows of a table are looked up by another operator. */
 export interface TableView {
@@ -27,22 +28,21 @@ export interface TableBehaviour {
   sendOldValues(force: boolean): boolean;
   /** Gives a source its store if it has none: a table that is looked up must be kept. */
   view(): TableView;
+  /** How far back rows can be looked up as of a time, ms; updates may then be out of order. Absent: only rows as they are now. */
+  readonly versionedMs?: number | undefined;
 }
 
 const storeView = (store: string): TableView => ({
   stores: [store],
   getter: (task) => {
-    const rows = rowsOf(task, store);
-    return (key) => rows.get(key);
+    const rows = tableRowsOf(task, store);
+    return (key, asOfTimestamp) => rows.get(key, asOfTimestamp);
   },
   bytes: (task) => {
-    const rows = task.store(store) as TypedKeyValueStore<unknown, unknown>; // what tables keep their rows in
-    return (key) => rows.bytesOf(key)?.subarray(timeBytes) ?? null;
+    const rows = tableRowsOf(task, store);
+    return (key) => rows.valueBytesOf(key);
   },
 });
-
-/** Before a row's value stands its time: the same value written again is the same version. */
-const timeBytes = 8;
 
 /** A row of two: the length of the left part keeps them apart. */
 function bothBytes(left: Uint8Array | null, right: Uint8Array | null): Uint8Array {
@@ -58,7 +58,12 @@ const stored = (state: TableState): TableView => {
 };
 
 /** A table read from a topic or made of a stream. */
-export const sourceBehaviour = (state: TableState, materialise: () => void): TableBehaviour => ({
+export const sourceBehaviour = (
+  state: TableState,
+  materialise: () => void,
+  versionedMs: number | undefined,
+): TableBehaviour => ({
+  versionedMs,
   sendOldValues(force) {
     if (state.store === null && !force) return false;
     if (state.store === null) materialise();
@@ -88,7 +93,9 @@ export const derivedBehaviour = (
   state: TableState,
   parent: TableBehaviour,
   compute: (value: unknown, key: unknown) => unknown,
+  versionedMs?: number,
 ): TableBehaviour => ({
+  versionedMs: state.store === null ? parent.versionedMs : versionedMs,
   sendOldValues(force) {
     if (state.store !== null || parent.sendOldValues(force)) state.sendsOldValues = true;
     return state.sendsOldValues;
@@ -101,10 +108,30 @@ export const derivedBehaviour = (
       ...(bytes === undefined ? {} : { bytes }),
       getter: (task) => {
         const get = getter(task);
-        return (key) => {
-          const row = get(key);
+        return (key, asOfTimestamp) => {
+          const row = get(key, asOfTimestamp);
           const value = compute(row?.value ?? null, key);
           return value === null ? null : { value, timestamp: row?.timestamp ?? -1 };
+        };
+      },
+    };
+  },
+});
+
+/** Rows are those that those below have been told: of a key that is held back, the one from before. */
+export const suppressedBehaviour = (store: string, parent: TableBehaviour): TableBehaviour => ({
+  sendOldValues: (force) => parent.sendOldValues(force),
+  view() {
+    const { stores, getter } = parent.view();
+    return {
+      stores: [store, ...stores],
+      getter: (task) => {
+        const get = getter(task);
+        const buffer = task.store(store) as SuppressBuffer; // made by the builder of this step
+        return (key) => {
+          const prior = buffer.priorValue(key);
+          if (prior === undefined) return get(key);
+          return prior === null ? null : { value: prior, timestamp: -1 }; // its time has not been kept, as in the original
         };
       },
     };
@@ -121,7 +148,12 @@ export interface JoinedSides {
 }
 
 /** A join of two tables: without a store of its own a row is computed when it is looked up. */
-export const joinedBehaviour = (state: TableState, sides: JoinedSides): TableBehaviour => ({
+export const joinedBehaviour = (
+  state: TableState,
+  sides: JoinedSides,
+  versionedMs: number | undefined,
+): TableBehaviour => ({
+  versionedMs: state.store === null ? undefined : versionedMs,
   sendOldValues() {
     sides.left.sendOldValues(true);
     sides.right.sendOldValues(true);

@@ -1,9 +1,9 @@
-import { MissingSerdeError } from '../errors.ts';
+import { MissingSerdeError, TopologyError } from '../errors.ts';
 import type { TopologyNode } from '../plan/node.ts';
 import { type TableState, tableSource } from '../runtime/operators/table.ts';
 import type { Graph, Serdes2 } from './graph.ts';
 import { KTable } from './k-table.ts';
-import { Stores } from './stores.ts';
+import { tableStore } from './stores.ts';
 import { sourceBehaviour } from './table-behaviour.ts';
 
 /** The table that a node's records make up. It gets its store at once if it was named one, else when a later step needs rows. */
@@ -12,10 +12,15 @@ export function tableOf<K, V>(
   parent: TopologyNode,
   name: string,
   serdes: Serdes2<K, V>,
-  options: { readonly store?: string; readonly persistent?: boolean },
+  options: { readonly store?: string; readonly persistent?: boolean; readonly versionedMs?: number },
   /** The store's name where the author gave none: the original uses its number up whether the store is made or not. */
   generated: string,
 ): KTable<K, V> {
+  if (options.versionedMs !== undefined && options.store === undefined) {
+    throw new TopologyError(
+      `${name} is to keep a history and has no store; nothing was built. Name one in its options.`,
+    );
+  }
   const state: TableState = { store: null, sendsOldValues: false };
   const used: string[] = [];
   const materialise = () => {
@@ -28,13 +33,12 @@ export function tableOf<K, V>(
         `${store} needs a ${what}, and none is known there; nothing was built. Give one in its options.`,
       );
     }
-    graph.addStore(
-      Stores.timestampedKeyValue({ name: store, keySerde, valueSerde, persistent: options.persistent ?? true }),
-    );
+    const { persistent, versionedMs } = options;
+    graph.addStore(tableStore({ name: store, keySerde, valueSerde, persistent, versionedMs }));
     state.store = store;
     used.push(store);
   };
   if (options.store !== undefined) materialise();
   const node = graph.processor(name, [parent], (task) => tableSource(task, name, state), used);
-  return new KTable<K, V>(graph, node, serdes, sourceBehaviour(state, materialise));
+  return new KTable<K, V>(graph, node, serdes, sourceBehaviour(state, materialise, options.versionedMs));
 }

@@ -6,7 +6,15 @@ import type { StoreHost } from '../state/key-value-store.ts';
 import type { StateStore, StoreSpec } from '../state/state-store.ts';
 
 /** Why a record was not processed further; each is counted, none vanishes silently. */
-export type DropReason = 'null-key' | 'null-value' | 'late' | 'malformed' | 'failed' | 'negative-timestamp' | 'stale';
+export type DropReason =
+  | 'null-key'
+  | 'null-value'
+  | 'late'
+  | 'out-of-order'
+  | 'malformed'
+  | 'failed'
+  | 'negative-timestamp'
+  | 'stale';
 
 export interface Cancellable {
   cancel(): void;
@@ -34,6 +42,11 @@ export interface TaskContext {
   readonly failures: number;
   fail(node: string, error: unknown): void;
   dropped(node: string, reason: DropReason): void;
+  /**
+   * Sends on what an operator has held back: while `run` runs, the metadata and time of that record are those under way. What a node fails
+   * with then has no dead letter, since the record under way is another one: it stops the task, as in a punctuator.
+   */
+  resume(held: { readonly timestamp: number; readonly metadata: RecordMetadata | null }, run: () => void): void;
   /** Partition null: chosen by the key's bytes, as Kafka's default partitioner does. */
   produce(
     topic: string,

@@ -72,8 +72,10 @@ function internalSpecs(
     const partitions = Math.max(1, ...sub.sources.map((source) => counts.get(source.topic) ?? 1));
     return sub.stores.flatMap(({ spec, changelogTopic }): TopicSpec[] => {
       if (changelogTopic === null) return [];
-      const windowed = spec.retentionMs === null ? {} : { 'retention.ms': String(spec.retentionMs + 86_400_000) };
-      const policy = spec.retentionMs === null ? 'compact' : 'compact,delete';
+      // Of a versioned store only replaced versions are ever too old, and the store deletes those itself.
+      const reach = spec.kind === 'versioned' ? null : spec.retentionMs;
+      const windowed = reach === null ? {} : { 'retention.ms': String(reach + 86_400_000) };
+      const policy = reach === null ? 'compact' : 'compact,delete';
       const config = { 'cleanup.policy': policy, ...createTime, ...windowed, ...spec.changelogConfig };
       return [{ name: changelogTopic, partitions, config }];
     });

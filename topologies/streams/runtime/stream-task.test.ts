@@ -101,3 +101,29 @@ test('a key that no store on disk could take fails its record, not the commit', 
     expect(Buffer.from(cause).toString()).toContain('a key of 3000 bytes cannot be stored, at most 1977');
   }
 });
+
+test.each(['stream', 'table'] as const)(
+  'a %s takes its time from its extractor; a negative one is dropped and counted',
+  (kind) => {
+    const builder = new StreamsBuilder();
+    const seen: number[] = [];
+    const timestampExtractor = ({ value }: { readonly value: unknown }, partitionTime: number) => {
+      seen.push(partitionTime);
+      return Number(value);
+    };
+    if (kind === 'stream') builder.stream(text('in'), { timestampExtractor }).to(text('out'));
+    else builder.table(text('in'), { timestampExtractor, store: 'rows' }).toStream().to(text('out'));
+    using driver = new TopologyTestDriver(builder.build());
+    for (const value of ['30', '-1', '20']) driver.inputTopic(text('in')).pipeInput('k', value, 99);
+    const out = driver.outputTopic(text('out')).readRecords();
+    expect(out.map(({ value, timestamp }) => [value, timestamp])).toEqual([
+      ['30', 30],
+      ['20', 20],
+    ]);
+    expect(driver.drops.map(({ reason, record }) => [reason, record?.offset])).toEqual([['negative-timestamp', 1]]);
+    expect(seen).toEqual([-1, 30, 30]);
+    expect(driver.broker.committed('test', [{ topic: 'in', partition: 0 }])).toMatchObject([
+      { offset: 3, metadata: '30' },
+    ]);
+  },
+);

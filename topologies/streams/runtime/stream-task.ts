@@ -1,4 +1,4 @@
-import { EngineRuleError, NodeError, TaskFailedError } from '../errors.ts';
+import { EngineRuleError, HeldRecordError, NodeError, TaskFailedError } from '../errors.ts';
 import { partitionForKey } from '../kafka/partitioner.ts';
 import type {
   BaseOffsets,
@@ -66,6 +66,7 @@ export class StreamTask implements Task, TaskContext {
   #failure: unknown = null;
   #failed = false;
   #failures = 0;
+  #resuming = false;
   #inFlight = false;
 
   constructor(options: TaskOptions) {
@@ -212,7 +213,8 @@ export class StreamTask implements Task, TaskContext {
     this.#stores.rollBack();
     this.#outputs.length = outputs;
     const node = failure instanceof NodeError ? failure.node : source.name;
-    const handling = failure instanceof EngineRuleError ? 'fail' : this.#handlingOf(raw, node, failure);
+    const noHandler = failure instanceof EngineRuleError || failure instanceof HeldRecordError;
+    const handling = noHandler ? 'fail' : this.#handlingOf(raw, node, failure);
     if (handling === 'fail') throw new TaskFailedError(this.id, raw, failure);
     if (handling === 'dead-letter')
       this.#outputs.push(deadLetterOf(raw, 'failed', failure, this.applicationId, this.id));
@@ -303,8 +305,22 @@ export class StreamTask implements Task, TaskContext {
   fail(node: string, error: unknown): void {
     if (this.#failed) return;
     this.#failed = true;
-    this.#failure = error instanceof EngineRuleError ? error : new NodeError(node, error);
+    if (error instanceof EngineRuleError) this.#failure = error;
+    else this.#failure = this.#resuming ? new HeldRecordError(node, error) : new NodeError(node, error);
     this.#options.onReady?.(); // if no record is under way, somebody must come to see
+  }
+  resume(held: { readonly timestamp: number; readonly metadata: RecordMetadata | null }, run: () => void): void {
+    const outer = { metadata: this.#metadata, time: this.#recordTime, resuming: this.#resuming };
+    this.#metadata = held.metadata;
+    this.#recordTime = held.timestamp;
+    this.#resuming = true;
+    try {
+      run();
+    } finally {
+      this.#metadata = outer.metadata;
+      this.#recordTime = outer.time;
+      this.#resuming = outer.resuming;
+    }
   }
   dropped(node: string, reason: DropReason): void {
     this.#options.onDropped?.(node, reason, this.#metadata);

@@ -88,6 +88,36 @@ export class Overlay implements Restorable {
     return dirty.length === 0 ? base : merged(base, dirty, reverse);
   }
 
+  /** The first row that `range` would give; without a copy of the dirty rows in it. */
+  first(from: Uint8Array | null, to: Uint8Array | null, reverse = false): Row | null {
+    const low = from === null ? null : byteString(from);
+    const high = to === null ? null : byteString(to);
+    const keysOf = (layer: SortedMap<DirtyRow> | null): Iterator<string> =>
+      layer === null || layer.size === 0 ? none : reverse ? layer.descending(low, high) : layer.ascending(low, high);
+    const base = this.#base.range(from, to, { reverse })[Symbol.iterator]();
+    const dirty = [keysOf(this.#active), keysOf(this.#frozen)];
+    const heads = dirty.map((keys) => keys.next());
+    try {
+      for (let row = base.next(); ; ) {
+        const baseKey = row.done ? null : byteString(row.value[0]);
+        let key = baseKey;
+        for (const head of heads) {
+          if (!head.done && (key === null || (reverse ? head.value > key : head.value < key))) key = head.value;
+        }
+        if (key === null) return null;
+        const written = this.#active.get(key) ?? this.#frozen?.get(key);
+        if (written === undefined) return row.done ? null : row.value;
+        if (written.value !== null) return [written.key, written.value];
+        dirty.forEach((keys, at) => {
+          if (heads[at]?.value === key) heads[at] = keys.next();
+        });
+        if (baseKey === key) row = base.next();
+      }
+    } finally {
+      base.return?.();
+    }
+  }
+
   /** An estimate: a dirty row may be new or not. */
   count(): number {
     return this.#base.count() + this.#active.size + (this.#frozen?.size ?? 0);
@@ -147,6 +177,8 @@ export class Overlay implements Restorable {
     return all.sort((a, b) => (a[0] < b[0] ? -sign : sign)).map((entry) => entry[1]);
   }
 }
+
+const none: Iterator<string> = { next: () => ({ done: true, value: undefined }) };
 
 function* merged(base: Iterable<Row>, dirty: readonly DirtyRow[], reverse: boolean): Generator<Row> {
   let next = 0;

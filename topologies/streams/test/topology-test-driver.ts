@@ -16,6 +16,7 @@ import type {
   TimestampedKeyValueStore,
   ValueAndTimestamp,
 } from '../state/state-store.ts';
+import type { VersionedKeyValueStore } from '../state/versioned-store.ts';
 import type { ReadOnlyWindowStore } from '../state/window-store.ts';
 import { type CrashPoint, DrivenApplication, type Drop } from './driven-application.ts';
 
@@ -272,6 +273,15 @@ export class TopologyTestDriver implements Disposable {
     };
   }
 
+  /** The latest version of each key, or, with a time, the one that was valid then. */
+  getVersionedKeyValueStore<K, V>(name: string, applicationId?: string): VersionsOf<K, V> {
+    const stores = this.#stores<VersionedKeyValueStore<K, V>>(name, applicationId);
+    return {
+      get: (key, asOf) => stores.map((store) => store.get(key, asOf)).find((version) => version !== null) ?? null,
+      all: () => stores.flatMap((store) => [...store.all()]),
+    };
+  }
+
   #stores<S extends StateStore>(name: string, applicationId: string | undefined): readonly S[] {
     const tasks = this.#only(applicationId).flatMap((application) => application.tasks);
     const stores = tasks.flatMap((task) => (task.hasStore(name) ? [task.store(name) as S] : [])); // the caller knows what it added
@@ -304,6 +314,7 @@ export type SessionsOf<K, A> = {
   all(): readonly (readonly [Windowed<K>, A])[];
 };
 
+export type VersionsOf<K, V> = Pick<VersionedKeyValueStore<K, V>, 'get' | 'all'>;
 export type RowsOf<K, V> = Pick<KeyValueStore<K, V>, 'get' | 'all'>;
 
 function rowsOf<K, V>(name: string, stores: readonly KeyValueStore<K, V>[]): RowsOf<K, V> {

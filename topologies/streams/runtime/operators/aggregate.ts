@@ -2,7 +2,8 @@ import type { OperatorFunction } from 'rxjs';
 import type { TaskContext } from '../../plan/node.ts';
 import type { AnyRecord } from '../record.ts';
 import { operator } from './operator.ts';
-import { change, changeOf, rowsOf, type TableState } from './table.ts';
+import { change, changeOf, type TableState } from './table.ts';
+import { tableRowsOf } from './table-rows.ts';
 
 type Operator = OperatorFunction<AnyRecord, AnyRecord>;
 
@@ -25,7 +26,7 @@ export interface TableFold extends Fold {
 
 /** `KStreamAggregate`, `KStreamReduce`: the row's time is the newest of its records; the old value of a first update is the initial one. */
 export function streamAggregate(task: TaskContext, name: string, state: AggregateState, fold: Fold): Operator {
-  const rows = rowsOf(task, state.store);
+  const rows = tableRowsOf(task, state.store);
   return operator(task, name, (record, emit) => {
     if (record.key === null || record.value === null) {
       task.dropped(name, record.key === null ? 'null-key' : 'null-value');
@@ -35,10 +36,14 @@ export function streamAggregate(task: TaskContext, name: string, state: Aggregat
     const old = row === null ? fold.initial() : row.value;
     const value = fold.add(record.key, record.value, old);
     const timestamp = row === null ? record.timestamp : Math.max(record.timestamp, row.timestamp);
-    rows.put(record.key, value === null ? null : { value, timestamp });
+    const put = rows.put(record.key, value, timestamp);
+    if (put === 'expired') {
+      task.dropped(name, 'late');
+      return;
+    }
     emit({
       key: record.key,
-      value: change(value, state.sendsOldValues ? old : null),
+      value: change(value, state.sendsOldValues ? old : null, put === 'latest'),
       timestamp,
       headers: record.headers,
     });
@@ -47,7 +52,7 @@ export function streamAggregate(task: TaskContext, name: string, state: Aggregat
 
 /** `KTableAggregate`, `KTableReduce`: what a row gave before is taken out of its group (if the group is there), then the new is added. */
 export function tableAggregate(task: TaskContext, name: string, state: AggregateState, fold: TableFold): Operator {
-  const rows = rowsOf(task, state.store);
+  const rows = tableRowsOf(task, state.store);
   return operator(task, name, (record, emit) => {
     if (record.key === null) {
       task.dropped(name, 'null-key');
@@ -59,13 +64,20 @@ export function tableAggregate(task: TaskContext, name: string, state: Aggregate
     if (oldValue !== null && value !== null) value = fold.subtract(record.key, oldValue, value);
     if (newValue !== null) value = fold.add(record.key, newValue, value === null ? fold.initial() : value);
     const timestamp = row === null ? record.timestamp : Math.max(record.timestamp, row.timestamp);
-    rows.put(record.key, value === null ? null : { value, timestamp });
+    const put = rows.put(record.key, value, timestamp);
+    if (put === 'expired') {
+      task.dropped(name, 'late');
+      return;
+    }
     const old = state.sendsOldValues ? (row?.value ?? null) : null;
-    emit({ key: record.key, value: change(value, old), timestamp, headers: record.headers });
+    emit({ key: record.key, value: change(value, old, put === 'latest'), timestamp, headers: record.headers });
   });
 }
 
-/** `KTableRepartitionMap`: what the old row gave and what the new one gives, each to its group; one record if the group is the same. */
+/**
+ * `KTableRepartitionMap`: what the old row gave and what the new one gives, each to its group; one record if the group is the same. Groups
+ * hold the latest rows, so out-of-order ones of a versioned table give nothing.
+ */
 export function tableSelect(
   task: TaskContext,
   name: string,
@@ -74,7 +86,11 @@ export function tableSelect(
   sameKey: (a: unknown, b: unknown) => boolean,
 ): Operator {
   return operator(task, name, (record, emit) => {
-    const { newValue, oldValue } = changeOf(record);
+    const { newValue, oldValue, isLatest } = changeOf(record);
+    if (!isLatest) {
+      task.dropped(name, 'out-of-order');
+      return;
+    }
     const pairOf = (value: unknown) => {
       const pair = value === null ? null : mapper(record.key, value);
       return pair === null || pair[0] === null || pair[1] === null ? null : pair;

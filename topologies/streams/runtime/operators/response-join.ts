@@ -3,7 +3,8 @@ import type { TaskContext } from '../../plan/node.ts';
 import type { AnyRecord } from '../record.ts';
 import { operator } from './operator.ts';
 import type { SubscriptionResponse } from './subscription.ts';
-import { type Getter, type RowVersion, rowsOf } from './table.ts';
+import type { RowVersion } from './table.ts';
+import { type Getter, tableRowsOf } from './table-rows.ts';
 
 export interface ResponseJoin {
   readonly leftJoin: boolean;
@@ -26,7 +27,7 @@ export function responseJoin(
   join: ResponseJoin,
 ): OperatorFunction<AnyRecord, AnyRecord> {
   const strict = join.semantics === 'strict';
-  const results = join.result !== null ? rowsOf(task, join.result) : null;
+  const results = join.result !== null ? tableRowsOf(task, join.result) : null;
   return operator(task, name, (record, emit) => {
     const { hash, value: right } = record.value as SubscriptionResponse<unknown>; // its source reads nothing else
     const row = left(record.key);

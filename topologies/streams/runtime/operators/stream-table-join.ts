@@ -3,12 +3,12 @@ import type { TaskContext } from '../../plan/node.ts';
 import type { ReadOnlyKeyValueStore } from '../../state/state-store.ts';
 import { type AnyRecord, withValue } from '../record.ts';
 import { operator } from './operator.ts';
-import type { Getter } from './table.ts';
+import type { Getter } from './table-rows.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the DSL has checked the types of the joiner
-type Joiner = (left: any, right: any, key: any) => unknown;
+export type Joiner = (left: any, right: any, key: any) => unknown;
 
-/** KStreamKTableJoin: the row as it is now. */
+/** `KStreamKTableJoin`: the row as it is now; of a versioned table the one that was valid at the record's time. */
 export const streamTableJoin = (
   task: TaskContext,
   name: string,
@@ -25,7 +25,7 @@ export const streamTableJoin = (
       task.dropped(name, 'null-value');
       return;
     }
-    const row = record.key === null ? null : get(record.key);
+    const row = record.key === null ? null : get(record.key, record.timestamp);
     if (row === null && !left) return;
     emit(withValue(record, joiner(record.value, row?.value ?? null, record.key)));
   });

@@ -5,7 +5,8 @@ import type { TimestampedKeyValueStore } from '../../state/state-store.ts';
 import { type AnyRecord, withKeyAndValue, withValue } from '../record.ts';
 import { operator } from './operator.ts';
 import { type Subscription, type SubscriptionResponse, subscriptionKey, subscriptionPrefix } from './subscription.ts';
-import { changeOf, type Getter } from './table.ts';
+import { changeOf } from './table.ts';
+import type { Getter } from './table-rows.ts';
 
 type Operator = OperatorFunction<AnyRecord, AnyRecord>;
 type Subscriptions = TimestampedKeyValueStore<Uint8Array, Subscription>;
@@ -59,7 +60,7 @@ export function foreignTableJoin(task: TaskContext, name: string, rows: Subscrip
   return operator(task, name, (record, emit) => {
     const { newValue, isLatest } = changeOf(record);
     if (record.key === null || !isLatest) {
-      task.dropped(name, record.key === null ? 'null-key' : 'late');
+      task.dropped(name, record.key === null ? 'null-key' : 'out-of-order');
       return;
     }
     const prefix = subscriptionPrefix(rows.foreignKeySerde.serialize(`${rows.topic}-fk`, record.key));

@@ -39,7 +39,7 @@ export function subscriptionSend(
   return operator(task, name, (record, emit) => {
     const { newValue, oldValue, isLatest } = changeOf(record);
     if (record.key === null || !isLatest) {
-      task.dropped(name, record.key === null ? 'null-key' : 'late');
+      task.dropped(name, record.key === null ? 'null-key' : 'out-of-order');
       return;
     }
     const foreignKeyOf = (value: unknown) => (value === null ? null : (join.foreignKeyOf(value, record.key) ?? null));

@@ -1,14 +1,10 @@
 import type { OperatorFunction } from 'rxjs';
 import type { TaskContext } from '../../plan/node.ts';
-import type { TimestampedKeyValueStore, ValueAndTimestamp } from '../../state/state-store.ts';
 import { type AnyRecord, type Change, withValue } from '../record.ts';
 import { type Emit, operator } from './operator.ts';
+import { type Getter, tableRowsIf } from './table-rows.ts';
 
-export type TableRows = TimestampedKeyValueStore<unknown, unknown>;
 type Operator = OperatorFunction<AnyRecord, AnyRecord>;
-
-/** Looks up the row of a key in a table, materialised or not. */
-export type Getter = (key: unknown) => ValueAndTimestamp<unknown> | null;
 
 /** 128 bits that tell one version of a row from another; equal for one version, on whatever path it is looked at. */
 export type RowVersion = (key: unknown, value: unknown) => Uint8Array;
@@ -21,42 +17,42 @@ export interface TableState {
   sendsOldValues: boolean;
 }
 
-export const rowsOf = (task: TaskContext, store: string): TableRows => task.store(store) as TableRows; // tables are kept in timestamped stores
-const rowsIf = (task: TaskContext, store: string | null): TableRows | null =>
-  store === null ? null : rowsOf(task, store);
-
-export const change = (newValue: unknown, oldValue: unknown): Change<unknown> => ({
+/** @param isLatest false for an out-of-order row of a versioned table */
+export const change = (newValue: unknown, oldValue: unknown, isLatest = true): Change<unknown> => ({
   newValue,
   oldValue,
-  isLatest: true,
+  isLatest,
 });
 export const changeOf = (record: AnyRecord): Change<unknown> => record.value as Change<unknown>; // tables send changes
 
-/** `KTableSource`: the record is the new row; a null value deletes it. */
+/** `KTableSource`: the record is the new row; a null value deletes it. What is older than a versioned table's history goes no further. */
 export function tableSource(task: TaskContext, name: string, state: TableState): Operator {
-  const rows = rowsIf(task, state.store);
+  const rows = tableRowsIf(task, state.store);
   return operator(task, name, (record, emit) => {
     if (record.key === null) {
       task.dropped(name, 'null-key');
       return;
     }
     const old = rows !== null && state.sendsOldValues ? rows.get(record.key) : null;
-    rows?.put(record.key, record.value === null ? null : { value: record.value, timestamp: record.timestamp });
-    emit(withValue(record, change(record.value, old?.value ?? null)));
+    const put = rows?.put(record.key, record.value, record.timestamp) ?? 'latest';
+    if (put === 'expired') task.dropped(name, 'late');
+    else emit(withValue(record, change(record.value, old?.value ?? null, put === 'latest')));
   });
 }
 
 /** Passes a computed change on and keeps its new row, where the table has a store; then the old value is the row that was there. */
 function keeper(
   task: TaskContext,
+  name: string,
   state: TableState,
 ): (record: AnyRecord, change: Change<unknown>, emit: Emit) => void {
-  const rows = rowsIf(task, state.store);
+  const rows = tableRowsIf(task, state.store);
   if (rows === null) return (record, computed, emit) => emit(withValue(record, computed));
   return (record, { newValue }, emit) => {
     const old = state.sendsOldValues ? rows.get(record.key) : null;
-    rows.put(record.key, newValue === null ? null : { value: newValue, timestamp: record.timestamp });
-    emit(withValue(record, change(newValue, old?.value ?? null)));
+    const put = rows.put(record.key, newValue, record.timestamp);
+    if (put === 'expired') task.dropped(name, 'late');
+    else emit(withValue(record, change(newValue, old?.value ?? null, put === 'latest')));
   };
 }
 
@@ -67,35 +63,37 @@ export function tableMapValues(
   state: TableState,
   map: (value: unknown, key: unknown) => unknown,
 ): Operator {
-  const keep = keeper(task, state);
+  const keep = keeper(task, name, state);
   return operator(task, name, (record, emit) => {
-    const { newValue, oldValue } = changeOf(record);
-    keep(record, change(map(newValue, record.key), state.sendsOldValues ? map(oldValue, record.key) : null), emit);
+    const { newValue, oldValue, isLatest } = changeOf(record);
+    const before = state.sendsOldValues ? map(oldValue, record.key) : null;
+    keep(record, change(map(newValue, record.key), before, isLatest), emit);
   });
 }
 
 /**
  * `KTableFilter`: a row that fails the predicate is gone. Where old values are known, what was not there before and is not there now is
- * not told; where they are not, every failing row is a tombstone.
+ * not told; where they are not, every failing row is a tombstone, and so it is of a versioned table, whose latest row may be another one.
  */
 export function tableFilter(
   task: TaskContext,
   name: string,
   state: TableState,
   test: (key: unknown, value: unknown) => boolean,
+  ofVersioned: boolean,
 ): Operator {
-  const rows = rowsIf(task, state.store);
-  const keep = keeper(task, state);
+  const rows = tableRowsIf(task, state.store);
+  const keep = keeper(task, name, state);
   return operator(task, name, (record, emit) => {
-    const { newValue, oldValue } = changeOf(record);
+    const { newValue, oldValue, isLatest } = changeOf(record);
     const kept = (value: unknown) => (value !== null && test(record.key, value) ? value : null);
     const now = kept(newValue);
     let before: unknown = null;
     if (state.sendsOldValues) {
       before = rows === null ? kept(oldValue) : (rows.get(record.key)?.value ?? null);
-      if (now === null && before === null) return;
+      if (!ofVersioned && now === null && before === null) return;
     }
-    keep(record, change(now, before), emit);
+    keep(record, change(now, before, isLatest), emit);
   });
 }
 
@@ -105,7 +103,7 @@ export interface Side {
   readonly join: (key: unknown, left: unknown, right: unknown) => unknown;
 }
 
-/** `KTableKTable{Inner,Left,Right,Outer}Join`: a change of one side meets the other side's row as it is now. */
+/** `KTableKTable{Inner,Left,Right,Outer}Join`: a change of one side meets the other side's row as it is now. Out-of-order rows change nothing (KIP-914). */
 export function tableTableJoin(
   task: TaskContext,
   name: string,
@@ -125,14 +123,18 @@ export function tableTableJoin(
       task.dropped(name, 'null-key');
       return;
     }
-    const { newValue, oldValue } = changeOf(record);
+    const { newValue, oldValue, isLatest } = changeOf(record);
+    if (!isLatest) {
+      task.dropped(name, 'out-of-order');
+      return;
+    }
     const row = other(record.key);
     if (row === null && (needsOther || (newValue === null && oldValue === null))) return;
     const joined = (own: unknown) => {
       if (own === null && (needsOwn || row === null)) return null;
       return join(record.key, own, row?.value ?? null);
     };
-    const value = change(joined(newValue), state.sendsOldValues ? joined(oldValue) : null);
+    const value = change(joined(newValue), state.sendsOldValues ? joined(oldValue) : null, isLatest);
     emit({
       key: record.key,
       value,
@@ -144,10 +146,15 @@ export function tableTableJoin(
 
 /** `KTableKTableJoinMerger`: both sides of a join become one table, kept if it has a store. */
 export function tableJoinMerge(task: TaskContext, name: string, state: TableState): Operator {
-  const rows = rowsIf(task, state.store);
+  const rows = tableRowsIf(task, state.store);
   return operator(task, name, (record, emit) => {
-    const { newValue, oldValue } = changeOf(record);
-    rows?.put(record.key, newValue === null ? null : { value: newValue, timestamp: record.timestamp });
-    emit(withValue(record, change(newValue, state.sendsOldValues ? oldValue : null)));
+    const { newValue, oldValue, isLatest } = changeOf(record);
+    const put = rows?.put(record.key, newValue, record.timestamp);
+    if (put === 'expired') {
+      task.dropped(name, 'late');
+      return;
+    }
+    const stands = put === undefined ? isLatest : put === 'latest';
+    emit(withValue(record, change(newValue, state.sendsOldValues ? oldValue : null, stands)));
   });
 }

@@ -1,0 +1,33 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { MemoryStorage } from './memory-storage.ts';
+import { Overlay, UndoLog } from './overlay.ts';
+
+const spec = {
+  name: 's',
+  kind: 'key-value',
+  persistent: false,
+  logged: true,
+  retentionMs: null,
+  changelogConfig: {},
+} as const;
+
+const bound = fc.option(fc.nat({ max: 9 }));
+const rows = fc.array(fc.tuple(fc.nat({ max: 9 }), fc.option(fc.nat({ max: 9 }))), { maxLength: 8 });
+
+test('the first row is the first one of the range, over committed, frozen and new rows', () => {
+  fc.assert(
+    fc.property(rows, rows, rows, bound, bound, fc.boolean(), (committed, frozen, active, from, to, reverse) => {
+      const storage = new MemoryStorage();
+      const bytes = (n: number | null) => (n === null ? null : Uint8Array.of(n));
+      const written = committed.map(([key, value]) => [Uint8Array.of(key), bytes(value)] as const);
+      storage.write({ rows: new Map([['s', written]]), metadata: new Map() });
+      const overlay = new Overlay(storage.store(spec), new UndoLog());
+      for (const [key, value] of frozen) overlay.put(Uint8Array.of(key), bytes(value), 0);
+      overlay.takeDirty();
+      for (const [key, value] of active) overlay.put(Uint8Array.of(key), bytes(value), 0);
+      const [first = null] = [...overlay.range(bytes(from), bytes(to), reverse)];
+      expect(overlay.first(bytes(from), bytes(to), reverse)).toEqual(first);
+    }),
+  );
+});
