@@ -2,8 +2,10 @@ import { TopologyError } from '../errors.ts';
 import type { TaskContext } from '../plan/node.ts';
 import type { AggregateState } from '../runtime/operators/aggregate.ts';
 import { type Getter, rowsOf, type TableState } from '../runtime/operators/table.ts';
-import type { TypedKeyValueStore } from '../state/key-value-store.ts';
+import { TypedKeyValueStore } from '../state/key-value-store.ts';
 import type { ValueAndTimestamp } from '../state/state-store.ts';
+
+type BytesOf = (key: unknown) => Uint8Array | null;
 
 /** How rows of a table are looked up by another operator. */
 export interface TableView {
@@ -12,9 +14,9 @@ export interface TableView {
   readonly getter: (task: TaskContext) => Getter;
   /**
    * The stored bytes that a row is made of. Two versions of a row are compared by them and not by its value serialised anew, because an
-   * encoder may write other bytes tomorrow (KAFKA-15303: a new schema id). Absent: such a table has none.
+   * encoder may write other bytes tomorrow (KAFKA-15303: a new schema id). Absent or null: such a table has none.
    */
-  readonly bytes?: (task: TaskContext) => (key: unknown) => Uint8Array | null;
+  readonly bytes?: (task: TaskContext) => BytesOf | null;
 }
 
 /** What later steps may demand of a table while the topology is written. Kafka Streams decides it by the same calls. */
@@ -36,8 +38,8 @@ const storeView = (store: string): TableView => ({
     return (key) => rows.get(key);
   },
   bytes: (task) => {
-    const rows = task.store(store) as TypedKeyValueStore<unknown, unknown>; // what tables keep their rows in
-    return (key) => rows.bytesOf(key)?.subarray(timeBytes) ?? null;
+    const rows = task.store(store);
+    return rows instanceof TypedKeyValueStore ? (key) => rows.bytesOf(key)?.subarray(timeBytes) ?? null : null;
   },
 });
 
@@ -72,15 +74,12 @@ export const sourceBehaviour = (state: TableState, materialise: () => void): Tab
 });
 
 /** @param getter for a table that does not stand in a key-value store: how its rows are looked up in the store that it has */
-export const aggregateBehaviour = (
-  state: AggregateState,
-  getter: TableView['getter'] = storeView(state.store).getter,
-): TableBehaviour => ({
+export const aggregateBehaviour = (state: AggregateState, getter?: TableView['getter']): TableBehaviour => ({
   sendOldValues() {
     state.sendsOldValues = true;
     return true;
   },
-  view: () => ({ stores: [state.store], getter }),
+  view: () => (getter === undefined ? storeView(state.store) : { stores: [state.store], getter }),
 });
 
 /** A table computed row by row of another one: `compute` gives the row's value, null where there is none. */
@@ -150,6 +149,7 @@ const joinedBytes =
   (left: Bytes, right: Bytes): Bytes =>
   (task) => {
     const [leftOf, rightOf] = [left(task), right(task)];
+    if (leftOf === null || rightOf === null) return null;
     return (key) => bothBytes(leftOf(key), rightOf(key));
   };
 
