@@ -197,21 +197,25 @@ export function foreignKeyJoin<K, V, K2, V2, R>(graph: Graph, join: ForeignKeyJo
   return tableOf<K, R>(graph, resolved, resultName, serdes, options, resultStore);
 }
 
-/** How the left side tells versions of a row apart. */
+/** How the left side tells versions of a row apart: by what is stored, and where nothing is, by the value's bytes. */
 function versionsOf<V>(
   view: TableView,
   valueSerde: Serde<V> | null,
   topic: string,
   need: (serde: Serde<V> | null) => Serde<V>,
 ): (task: TaskContext) => RowVersion {
+  const byValue = (): RowVersion => {
+    const serde = need(valueSerde);
+    return (_key, value) => versionHash(serde.serialize(`${topic}-vh`, value as V)); // the left table's values
+  };
   const { bytes } = view;
   if (bytes === undefined) {
-    const serde = need(valueSerde);
-    return () => (_key, value) => versionHash(serde.serialize(`${topic}-vh`, value as V)); // the left table's values
+    const version = byValue();
+    return () => version;
   }
   return (task) => {
     const bytesOf = bytes(task);
-    return (key) => versionHash(bytesOf(key) ?? nothing);
+    return bytesOf === null ? byValue() : (key) => versionHash(bytesOf(key) ?? nothing);
   };
 }
 

@@ -3,8 +3,12 @@ import type { TaskContext } from '../plan/node.ts';
 import type { AggregateState } from '../runtime/operators/aggregate.ts';
 import type { TableState } from '../runtime/operators/table.ts';
 import { type Getter, tableRowsOf } from '../runtime/operators/table-rows.ts';
+import { TypedKeyValueStore } from '../state/key-value-store.ts';
 import type { ValueAndTimestamp } from '../state/state-store.ts';
 import type { SuppressBuffer } from '../state/suppress-buffer.ts';
+import { BytesVersionedStore } from '../state/versioned-store.ts';
+
+type BytesOf = (key: unknown) => Uint8Array | null;
 
 /** How rows of a table are looked up by another operator. */
 export interface TableView {
@@ -13,9 +17,9 @@ export interface TableView {
   readonly getter: (task: TaskContext) => Getter;
   /**
    * The stored bytes that a row is made of. Two versions of a row are compared by them and not by its value serialised anew, because an
-   * encoder may write other bytes tomorrow (KAFKA-15303: a new schema id). Absent: such a table has none.
+   * encoder may write other bytes tomorrow (KAFKA-15303: a new schema id). Absent or null: such a table has none.
    */
-  readonly bytes?: (task: TaskContext) => (key: unknown) => Uint8Array | null;
+  readonly bytes?: (task: TaskContext) => BytesOf | null;
 }
 
 /** What later steps may demand of a table while the topology is written. Kafka Streams decides it by the same calls. */
@@ -39,6 +43,8 @@ const storeView = (store: string): TableView => ({
     return (key, asOfTimestamp) => rows.get(key, asOfTimestamp);
   },
   bytes: (task) => {
+    const kept = task.store(store);
+    if (!(kept instanceof TypedKeyValueStore || kept instanceof BytesVersionedStore)) return null; // windows and sessions
     const rows = tableRowsOf(task, store);
     return (key) => rows.valueBytesOf(key);
   },
@@ -77,15 +83,12 @@ export const sourceBehaviour = (
 });
 
 /** @param getter for a table that does not stand in a key-value store: how its rows are looked up in the store that it has */
-export const aggregateBehaviour = (
-  state: AggregateState,
-  getter: TableView['getter'] = storeView(state.store).getter,
-): TableBehaviour => ({
+export const aggregateBehaviour = (state: AggregateState, getter?: TableView['getter']): TableBehaviour => ({
   sendOldValues() {
     state.sendsOldValues = true;
     return true;
   },
-  view: () => ({ stores: [state.store], getter }),
+  view: () => (getter === undefined ? storeView(state.store) : { stores: [state.store], getter }),
 });
 
 /** A table computed row by row of another one: `compute` gives the row's value, null where there is none. */
@@ -182,6 +185,7 @@ const joinedBytes =
   (left: Bytes, right: Bytes): Bytes =>
   (task) => {
     const [leftOf, rightOf] = [left(task), right(task)];
+    if (leftOf === null || rightOf === null) return null;
     return (key) => bothBytes(leftOf(key), rightOf(key));
   };
 

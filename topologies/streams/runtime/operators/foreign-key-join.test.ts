@@ -7,6 +7,7 @@ import {
   type Serde,
   Serdes,
   StreamsBuilder,
+  TimeWindows,
   TopologyTestDriver,
 } from '../../index.ts';
 
@@ -113,10 +114,38 @@ describe('rows are told apart by what is stored, so the join holds', () => {
     ['a mapped table without a store and without a serde', (table) => table.mapValues((value) => value)],
     ['a filtered one', (table) => table.filter((_key, value) => value !== 'no')],
     ['one that gives rows to keys without any', (table) => table.transformValues((_key, value) => value ?? 'x:none')],
+    [
+      'an aggregate',
+      (table) =>
+        table
+          .toStream()
+          .groupByKey()
+          .reduce((_a, b) => b, { store: 'latest' }),
+    ],
     ['a join without a store', (table) => table.join(table, (value) => value)],
   ])('of %s', (_what, derive) => {
     using driver = new TopologyTestDriver(build(derive === undefined ? {} : { derive }));
     expect(pipe(driver, ...found).at(-1)).toEqual(['k', 'x:1+X', 2]);
+  });
+
+  test('of a windowed aggregate, by the bytes of its values', () => {
+    const builder = new StreamsBuilder();
+    const windows = TimeWindows.ofSizeAndGrace(10, 0);
+    const latest = builder
+      .stream(left)
+      .groupByKey()
+      .windowedBy(windows)
+      .reduce((_a, b) => b, { store: 'latest' });
+    const others = builder.table(right, { store: 'right-rows' });
+    const joined = latest.join(others, foreignKeyOf, show, { as: 'fk' });
+    joined
+      .toStream()
+      .selectKey(({ key }) => key)
+      .to(out, { valueSerde: Serdes.string });
+    using driver = new TopologyTestDriver(builder.build());
+    expect(pipe(driver, ...found).at(-1)).toEqual(['k', 'x:1+X', 2]);
+    driver.crash();
+    expect(pipe(driver, ['right', 'x', 'X2', 3]).at(-1)).toEqual(['k', 'x:1+X2', 3]);
   });
 
   test('a row that left the filter is gone from the result', () => {
