@@ -123,9 +123,9 @@ test('a record that fails leaves nothing in any store, output, internal topic, w
       const crashes = { punctuators: false, crashes: true };
       expect(logsAfter(all, crashes)).toEqual(logsAfter(good, { ...crashes, crashes: false }));
     }),
-    { numRuns: 100 },
+    { numRuns: 50 },
   );
-});
+}, 30_000);
 
 test.each([null, 'crash'] as const)('a failed record that was ahead of time ages no window of a join (%s)', (crash) => {
   const builder = new StreamsBuilder({ semantics: 'kafka-streams' }); // there each store forgets by its own time

@@ -17,7 +17,7 @@ export interface TopicOptions {
 export async function prepareTopics(
   plan: ApplicationPlan,
   kafka: KafkaPort,
-  options: TopicOptions,
+  options: TopicOptions = { internalDeadLetters: false },
 ): Promise<ReadonlyMap<string, number>> {
   const external = new Set<string>(plan.globalTables.map((table) => table.topic));
   const internal = new Set<string>();

@@ -49,22 +49,22 @@ export interface Task {
   addRecords(batch: FetchedBatch): void;
   /** Records waiting in the buffer of one input: pause fetching above a high mark, resume below a low one. */
   buffered(input: TopicPartition): number;
-  /** True when `process` would take a record now. */
+  /** True when `process` would take a record now, or throw: something failed outside a record. */
   ready(): boolean;
   /**
    * Takes records, always the head with the smallest timestamp over all inputs, until one of the limits is met, nothing is left, or an
-   * empty input must be waited for (its lag is unknown or above 0, or it is idle for less than `maxTaskIdleMs`). Stream-time punctuators
-   * run after each record. Synchronous.
+   * empty input must be waited for (its lag is unknown or above 0, or it is idle for less than `maxTaskIdleMs`), or the next record waits for
+   * an answer of `mapAsync`. Makes the calls for the records behind it. Stream-time punctuators run after each record. Synchronous.
    * @returns how many records were taken, also those that were dropped or dead-lettered
    * @throws TaskFailedError – a handler said `fail`, or a rule of the engine was broken; nothing of the record is kept, commit nothing
    */
   process(limits?: { readonly maxRecords?: number; readonly maxMs?: number }): number;
-  /** Runs the wall-clock punctuators that are due. @returns how many ran */
+  /** Runs the wall-clock punctuators that are due, and gives up calls whose time is over. @returns how many punctuators ran */
   punctuate(nowMs: number): number;
 
   /** Epoch ms of the newest record taken so far; -1 before the first. */
   readonly streamTime: number;
-  /** Next wall-clock punctuation, epoch ms; Infinity when there is none. */
+  /** When `punctuate` has something to do next, epoch ms; Infinity when never. */
   readonly nextPunctuationMs: number;
   /** Anything to commit (outputs, state or offsets) since the last `takeCommit`. */
   readonly dirty: boolean;
