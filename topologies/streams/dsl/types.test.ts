@@ -14,8 +14,10 @@ import {
   Stores,
   type StreamRecord,
   StreamsBuilder,
+  TimeWindows,
   type TopicLike,
   TopologyTestDriver,
+  type Windowed,
 } from '../index.ts';
 
 /**
@@ -284,6 +286,22 @@ test('joins by foreign key: the result has the keys of the left table', () => {
       { as: 'x', valueSerde: Serdes.long },
     );
   expectTypeOf([wrongKey, noKey, wrongSerde]).toBeArray();
+});
+
+test('tables with a history, and what is held back', () => {
+  const { builder, stream, table } = sources();
+  expectTypeOf(builder.table(books, { store: 'b', versionedMs: 5 })).toEqualTypeOf<KTable<BookId, Book>>();
+  // @ts-expect-error a global table has no history
+  expectTypeOf(() => builder.globalTable(books, { store: 'g', versionedMs: 5 })).toBeFunction();
+  const held = table.suppress({ until: 'timeLimit', limitMs: 5, as: 'hold' });
+  expectTypeOf(held).toEqualTypeOf<KTable<UserId, User>>();
+  const windows = stream.groupByKey().windowedBy(TimeWindows.ofSizeWithNoGrace(5)).count({ store: 'w' });
+  const final = windows.suppress({ until: 'windowClose', as: 'final' });
+  expectTypeOf(final).toEqualTypeOf<KTable<Windowed<UserId>, bigint>>();
+  // @ts-expect-error keys without windows never close
+  expectTypeOf(() => table.suppress({ until: 'windowClose', as: 'never' })).toBeFunction();
+  // @ts-expect-error a result that is not final is never sent
+  expectTypeOf(() => windows.suppress({ until: 'windowClose', onFull: 'emitEarly' })).toBeFunction();
 });
 
 test('out, and in a test', () => {

@@ -62,6 +62,37 @@ test('a join of tables takes no notice of rows out of order, and counts them', (
   expect(reasons()).toEqual(['out-of-order', 'out-of-order']);
 });
 
+test.each(['left', 'right'] as const)(
+  'a foreign-key join takes no notice of rows of its %s table that are out of order',
+  (side) => {
+    const builder = new StreamsBuilder();
+    const history = { versionedMs: 100 };
+    const left = builder.table(text('left'), { store: 'left-rows', ...(side === 'left' ? history : {}) });
+    const right = builder.table(text('right'), { store: 'right-rows', ...(side === 'right' ? history : {}) });
+    const options = { as: 'fk', valueSerde: Serdes.string };
+    left
+      .join(
+        right,
+        (value) => value.slice(0, 1),
+        (value, other) => `${value}+${other}`,
+        options,
+      )
+      .toStream()
+      .to(text('out'));
+    using driver = new TopologyTestDriver(builder.build());
+    driver.inputTopic(text('right')).pipeInput('x', 'X', 50);
+  driver.inputTopic(text('left')).pipeInput('k', 'x1', 50);
+      driver.inputTopic(text(side)).pipeInput(side === 'left' ? 'k' : 'x', 'older', 20);
+    driver.crash();
+    driver.inputTopic(text('left')).pipeInput('k', 'x2', 60);
+    expect(driver.outputTopic(text('out')).readKeyValues()).toEqual([
+      ['k', 'x1+X'],
+      ['k', 'x2+X'],
+    ]);
+    expect(driver.drops.map(({ reason }) => reason)).toEqual(['out-of-order']);
+  },
+);
+
 test('a grouping holds the latest rows: rows out of order give nothing', () => {
   const { put, told, reasons } = driven((table) =>
     table
