@@ -81,8 +81,8 @@ test.each(['left', 'right'] as const)(
       .to(text('out'));
     using driver = new TopologyTestDriver(builder.build());
     driver.inputTopic(text('right')).pipeInput('x', 'X', 50);
-  driver.inputTopic(text('left')).pipeInput('k', 'x1', 50);
-      driver.inputTopic(text(side)).pipeInput(side === 'left' ? 'k' : 'x', 'older', 20);
+    driver.inputTopic(text('left')).pipeInput('k', 'x1', 50);
+    driver.inputTopic(text(side)).pipeInput(side === 'left' ? 'k' : 'x', 'older', 20);
     driver.crash();
     driver.inputTopic(text('left')).pipeInput('k', 'x2', 60);
     expect(driver.outputTopic(text('out')).readKeyValues()).toEqual([

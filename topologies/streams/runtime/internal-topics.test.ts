@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { Serdes, StreamsBuilder, TimeWindows } from '../index.ts';
+import type { TopicSpec } from '../kafka/port.ts';
+import { ScriptedPort } from '../test/scripted-port.ts';
+import { prepareTopics } from './internal-topics.ts';
+
+const text = (name: string) => ({ name, keySerde: Serdes.string, valueSerde: Serdes.string });
+
+test('a changelog forgets by age only what its store forgets by age: the latest version of a row is never too old', async () => {
+  const builder = new StreamsBuilder();
+  const history = builder.table(text('rows'), { store: 'history', versionedMs: 1_000 });
+  const stream = builder.stream(text('in'));
+  stream.join(history, (value) => value, { as: 'wait', graceMs: 10 });
+  stream
+    .groupByKey()
+    .windowedBy(TimeWindows.ofSizeWithNoGrace(1_000))
+    .count({ store: 'windows' })
+    .suppress({ until: 'windowClose', as: 'final', changelogConfig: { 'segment.ms': '60000' } });
+  const kafka = new ScriptedPort();
+  for (const name of ['rows', 'in']) kafka.broker.createTopic(name, 1);
+  const made: TopicSpec[] = [];
+  kafka.createTopics = async (topics) => {
+    made.push(...topics);
+    for (const { name, partitions } of topics) kafka.broker.createTopic(name, partitions);
+  };
+  await prepareTopics(builder.build().plan('app'), kafka);
+  const policies = Object.fromEntries(
+    made.flatMap(({ name, config }) =>
+      name.endsWith('-changelog') ? [[name, [config?.['cleanup.policy'], config?.['retention.ms']]]] : [],
+    ),
+  );
+  expect(policies).toEqual({
+    'app-history-changelog': ['compact', undefined],
+    'app-wait-buffer-changelog': ['compact', undefined],
+    'app-windows-changelog': ['compact,delete', String(1_000 + 86_400_000)],
+    'app-final-store-changelog': ['compact', undefined],
+  });
+  expect(made.find(({ name }) => name === 'app-final-store-changelog')?.config?.['segment.ms']).toBe('60000');
+});
