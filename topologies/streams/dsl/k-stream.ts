@@ -298,7 +298,7 @@ export class KStream<K, V> {
     options: MapAsyncOptions<K, V>,
   ): KStream<K, V2> {
     const { as, maxInFlight, timeoutMs = 30_000, partitions = null } = options;
-    const cure = 'The topic in front of mapAsync, and its calls, go by its name: give it one (as).';
+    const cure = `mapAsync behind ${this.#node.name}: its topic and its calls go by its name. Give it one (as).`;
     const name = this.#graph.durableName('KSTREAM-MAPASYNC-', as, cure);
     if (!(Number.isInteger(maxInFlight) && maxInFlight >= 1))
       throw new InvalidArgumentError(

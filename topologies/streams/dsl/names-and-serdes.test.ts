@@ -1,10 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { JoinWindows, MissingSerdeError, Serdes, StreamsBuilder, UnnamedOperatorError } from '../index.ts';
+import {
+  JoinWindows,
+  MissingSerdeError,
+  Serdes,
+  SessionWindows,
+  StreamsBuilder,
+  TimeWindows,
+  UnnamedOperatorError,
+} from '../index.ts';
 
 const text = (name: string) => ({ name, keySerde: Serdes.string, valueSerde: Serdes.string });
 const string = { keySerde: Serdes.string, valueSerde: Serdes.string };
 const both = (left: unknown, right: unknown) => `${left}${right}`;
 const windows = JoinWindows.of(5, 5, 0);
+const tumbling = TimeWindows.ofSizeAndGrace(10, 0);
 
 /** What an author may reach for: a stream as read, one whose key has changed (so its key serde is not known), and so on. */
 const parts = (builder: StreamsBuilder) => {
@@ -22,7 +31,7 @@ type Parts = ReturnType<typeof parts>;
 type Refused = readonly [what: string, node: RegExp, build: (parts: Parts) => unknown];
 
 /** Every message says that nothing was built and what to give. */
-const cure = /nothing was built.*give|give.*nothing was built/is;
+const cure = /nothing was built.*(give|name)|(give|name).*nothing was built/is;
 
 const refused = (kind: typeof MissingSerdeError | typeof UnnamedOperatorError, [, node, build]: Refused) => {
   const attempt = () => {
@@ -82,6 +91,18 @@ describe('what keeps its name must be named', () => {
       /bare/,
       ({ bare, table }) => table.join(bare, (value) => value, both, { as: 'fk' }),
     ],
+    ['mapAsync', /changed/, ({ changed }) => changed.mapAsync(async (value) => value, { maxInFlight: 1 } as never)], // as plain JavaScript may
+    ['an operator that remembers', /mapped/, ({ mapped }) => mapped.pairwise({} as never)], // likewise
+    [
+      'a cogroup of streams whose keys have changed',
+      /n is of several streams/,
+      ({ changed, stream }) =>
+        changed
+          .groupByKey(string)
+          .cogroup((_k, v, all: string) => all + v)
+          .cogroup(stream.selectKey((_k, v) => v).groupByKey(string), (_k, v, all) => all + v)
+          .aggregate(() => '', { store: 'n', valueSerde: Serdes.string }),
+    ],
     [
       'the result of a foreign-key join that is looked up',
       /fk-result/,
@@ -130,6 +151,82 @@ describe('bytes need a serde', () => {
       /by-repartition needs a valueSerde/,
       ({ mapped }) =>
         mapped.groupBy((_key, value) => `${value}`, { as: 'by', keySerde: Serdes.string }).count({ store: 'n' }),
+    ],
+    [
+      'a windowed aggregation',
+      /n needs a valueSerde/,
+      ({ stream }) =>
+        stream
+          .groupByKey()
+          .windowedBy(tumbling)
+          .aggregate(
+            () => 0,
+            (_k, _v, sum) => sum + 1,
+            { store: 'n' },
+          ),
+    ],
+    [
+      'a windowed count of a changed key',
+      /n needs a keySerde/,
+      ({ changed }) => changed.groupByKey().windowedBy(tumbling).count({ store: 'n' }),
+    ],
+    [
+      'a reduction into sessions',
+      /n needs a valueSerde/,
+      ({ mapped }) =>
+        mapped
+          .groupByKey()
+          .windowedBy(SessionWindows.ofInactivityGapAndGrace(5, 0))
+          .reduce((a) => a, { store: 'n' }),
+    ],
+    [
+      'a cogroup',
+      /n needs a valueSerde/,
+      ({ stream }) =>
+        stream
+          .groupByKey()
+          .cogroup((_k, v, all: string) => all + v)
+          .aggregate(() => '', { store: 'n' }),
+    ],
+    [
+      'a stream of windows that leaves',
+      /leave needs a keySerde/,
+      ({ stream }) =>
+        stream
+          .groupByKey()
+          .windowedBy(tumbling)
+          .count({ store: 'n' })
+          .toStream()
+          .selectKey(({ key }) => key)
+          .to('out', { as: 'leave' }),
+    ],
+    ['pairwise of a changed value', /pairs needs a valueSerde/, ({ mapped }) => mapped.pairwise({ store: 'pairs' })],
+    [
+      'distinctUntilChanged of a changed value',
+      /last needs a valueSerde/,
+      ({ mapped }) => mapped.distinctUntilChanged({ store: 'last' }),
+    ],
+    [
+      'bufferCount of a changed key',
+      /open needs a keySerde/,
+      ({ changed }) => changed.bufferCount(2, { store: 'open' }),
+    ],
+    [
+      'scan of a changed value and key',
+      /sums-repartition needs a valueSerde/,
+      ({ mapped }) =>
+        mapped
+          .selectKey((key) => key)
+          .scan((sum: number, value) => sum + value, 0, {
+            store: 'sums',
+            keySerde: Serdes.string,
+            valueSerde: Serdes.integer,
+          }),
+    ],
+    [
+      'mapAsync behind a changed value',
+      /ask-repartition needs a valueSerde/,
+      ({ mapped }) => mapped.mapAsync(async (value) => value, { as: 'ask', maxInFlight: 1 }),
     ],
     ['a table of a changed value', /s needs a valueSerde/, ({ mapped }) => mapped.toTable({ store: 's' })],
     [

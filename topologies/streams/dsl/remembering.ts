@@ -61,7 +61,7 @@ function remembering<K, V>(place: StreamPlace<K, V>, options: Remembering<K>, pa
   const { graph, serdes, keyChanged } = place;
   // Types ask for a store; plain JavaScript may come without any options.
   const { store: given, as, keySerde, persistent = true, partitions }: Partial<Remembering<K>> = options ?? {};
-  const cure = 'What an operator remembers between records stands in a store: give it one (store).';
+  const cure = `What is remembered between records of ${place.node.name} stands in a store: give it one (store).`;
   const store = graph.durableName(`${parts.prefix}STATE-STORE-`, given, cure);
   const key = needSerde(keySerde ?? serdes.key, 'keySerde', store);
   const rowSerde = parts.row(store);

@@ -1,6 +1,7 @@
 import { map } from 'rxjs';
 import { expectTypeOf, test } from 'vitest';
 import {
+  type CogroupedKStream,
   type GlobalKTable,
   JoinWindows,
   type KGroupedStream,
@@ -11,9 +12,13 @@ import {
   type ProcessorContext,
   type Serde,
   Serdes,
+  type SessionWindowedKStream,
+  SessionWindows,
   Stores,
   type StreamRecord,
   StreamsBuilder,
+  type TimeWindowedCogroupedKStream,
+  type TimeWindowedKStream,
   TimeWindows,
   type TopicLike,
   TopologyTestDriver,
@@ -196,6 +201,55 @@ test('operators of tables', () => {
   expectTypeOf(table.mapValues((value) => value.favourite)).toEqualTypeOf<KTable<UserId, BookId>>(); // null deletes
   expectTypeOf(table.transformValues((_key, value) => value?.name ?? 'nobody')).toEqualTypeOf<KTable<UserId, string>>();
   expectTypeOf(table.toStream()).toEqualTypeOf<KStream<UserId, User>>();
+});
+
+test('windows and cogroup: rows have windowed keys', () => {
+  const { stream } = sources();
+  const grouped = stream.groupByKey();
+  const windowed = grouped.windowedBy(TimeWindows.ofSizeAndGrace(10, 0));
+  expectTypeOf(windowed).toEqualTypeOf<TimeWindowedKStream<UserId, Click>>();
+  expectTypeOf(windowed.count({ store: 'w1' })).toEqualTypeOf<KTable<Windowed<UserId>, bigint>>();
+  const slowest = windowed.reduce((a, b) => (a.ms > b.ms ? a : b), { store: 'w2' });
+  expectTypeOf(slowest).toEqualTypeOf<KTable<Windowed<UserId>, Click>>();
+  const users = slowest.toStream().selectKey(({ key, window }) => {
+    expectTypeOf(window.startMs).toEqualTypeOf<number>();
+    return key;
+  });
+  expectTypeOf(users).toEqualTypeOf<KStream<UserId, Click>>();
+  const sessions = grouped.windowedBy(SessionWindows.ofInactivityGapAndGrace(5, 0));
+  expectTypeOf(sessions).toEqualTypeOf<SessionWindowedKStream<UserId, Click>>();
+  expectTypeOf(sessions.count({ store: 'w3' })).toEqualTypeOf<KTable<Windowed<UserId>, bigint>>();
+  // @ts-expect-error a windowed table has other keys
+  expectTypeOf(() => stream.join(slowest, (click) => click)).toBeFunction();
+
+  const cogrouped = grouped
+    .cogroup((_key, click, sum: number) => sum + click.ms)
+    .cogroup(stream.mapValues((click) => click.page).groupByKey(), (_key, page, sum) => sum + page.length);
+  expectTypeOf(cogrouped).toEqualTypeOf<CogroupedKStream<UserId, number>>();
+  const sums = cogrouped.aggregate(() => 0, { store: 'sums', valueSerde: Serdes.integer });
+  expectTypeOf(sums).toEqualTypeOf<KTable<UserId, number>>();
+  const perWindow = cogrouped.windowedBy(TimeWindows.ofSizeAndGrace(10, 0));
+  expectTypeOf(perWindow).toEqualTypeOf<TimeWindowedCogroupedKStream<UserId, number>>();
+});
+
+test('RxJS operators that remember, and calls that are waited for', () => {
+  const { stream } = sources();
+  const sums = stream.scan(
+    (sum: number, click, key) => {
+      expectTypeOf(key).toEqualTypeOf<UserId>();
+      return sum + click.ms;
+    },
+    0,
+    { store: 'sums', valueSerde: Serdes.integer },
+  );
+  expectTypeOf(sums).toEqualTypeOf<KStream<UserId, number>>();
+  expectTypeOf(stream.distinctUntilChanged({ store: 'last' })).toEqualTypeOf<KStream<UserId, Click>>();
+  expectTypeOf(stream.pairwise({ store: 'pair' })).toEqualTypeOf<KStream<UserId, readonly [Click, Click]>>();
+  expectTypeOf(stream.bufferCount(3, { store: 'open' })).toEqualTypeOf<KStream<UserId, readonly Click[]>>();
+  const asked = stream.mapAsync(async (click) => click.page, { as: 'ask', maxInFlight: 4 });
+  expectTypeOf(asked).toEqualTypeOf<KStream<UserId, string>>();
+  // @ts-expect-error what it remembers needs a store
+  expectTypeOf(() => stream.pairwise({})).toBeFunction();
 });
 
 test('joins of streams: the side that may be missing is null', () => {
