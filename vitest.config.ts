@@ -23,6 +23,7 @@ export default defineConfig({
           include: [`${all}/*.test.ts`],
           exclude: [...skip, '**/*.int.test.ts'],
           globalSetup: 'web/sync.setup.mjs',
+          testTimeout: 30_000, // properties compute for seconds, and a busy machine is slower still
           sequence: { groupOrder: 0 },
         },
       },
