@@ -92,6 +92,7 @@ describe('what keeps its name must be named', () => {
       ({ bare, table }) => table.join(bare, (value) => value, both, { as: 'fk' }),
     ],
     ['mapAsync', /changed/, ({ changed }) => changed.mapAsync(async (value) => value, { maxInFlight: 1 } as never)], // as plain JavaScript may
+    ['suppress', /below table/, ({ table }) => table.suppress({ until: 'timeLimit', limitMs: 5 })],
     ['an operator that remembers', /mapped/, ({ mapped }) => mapped.pairwise({} as never)], // likewise
     [
       'a cogroup of streams whose keys have changed',

@@ -67,7 +67,7 @@ export function suppressRules<K, V>(
   { node, serdes, behaviour }: Upstream<K, V>,
   options: SuppressOptions<K, V>,
 ) {
-  const cure = 'A suppress keeps what it holds back in a store: give it a name (as).';
+  const cure = `The suppress below ${node.name} keeps what it holds back in a store: give it a name (as).`;
   const name = graph.name('KTABLE-SUPPRESS-', options.as);
   const store = graph.durableName('KTABLE-SUPPRESS-STATE-STORE-', options.as && `${options.as}-store`, cure);
   if (behaviour.versionedMs !== undefined) {

@@ -216,6 +216,8 @@ test('windows and cogroup: rows have windowed keys', () => {
     return key;
   });
   expectTypeOf(users).toEqualTypeOf<KStream<UserId, Click>>();
+  const final = slowest.suppress({ as: 'final', until: 'windowClose' });
+  expectTypeOf(final).toEqualTypeOf<KTable<Windowed<UserId>, Click>>();
   const sessions = grouped.windowedBy(SessionWindows.ofInactivityGapAndGrace(5, 0));
   expectTypeOf(sessions).toEqualTypeOf<SessionWindowedKStream<UserId, Click>>();
   expectTypeOf(sessions.count({ store: 'w3' })).toEqualTypeOf<KTable<Windowed<UserId>, bigint>>();

@@ -122,6 +122,11 @@ describe('rows are told apart by what is stored, so the join holds', () => {
           .groupByKey()
           .reduce((_a, b) => b, { store: 'latest' }),
     ],
+    [
+      'a versioned table',
+      (table) => table.mapValues((value) => value, { store: 'v', valueSerde: Serdes.string, versionedMs: 100 }),
+    ],
+    ['a suppressed one', (table) => table.suppress({ as: 'held', until: 'timeLimit', limitMs: 0 })],
     ['a join without a store', (table) => table.join(table, (value) => value)],
   ])('of %s', (_what, derive) => {
     using driver = new TopologyTestDriver(build(derive === undefined ? {} : { derive }));
