@@ -172,7 +172,13 @@ export class PostgresSink implements Sink {
     }
     return {
       async [Symbol.asyncDispose]() {
-        client.release(true); // the lock ends with the connection
+        // Asked for, because a closed connection lets go only when the server notices; of a broken one it does notice.
+        const unlock = `select pg_advisory_unlock(hashtext('bookstream rebuild'), hashtext($1))`;
+        const fault = await client.query(unlock, [projection]).then(
+          () => undefined,
+          (error: Error) => error,
+        );
+        client.release(fault ?? false);
       },
     };
   }

@@ -115,8 +115,11 @@ test('every example type checks there, with the types of the libraries themselve
   mkdirSync(join(project, 'src'));
   writeFileSync(join(project, 'src', 'exporting.ts'), exporting);
   for (const { path, examples } of pages) {
-    const code = examples.map((example) => example.code).join('\n');
-    writeFileSync(join(project, 'src', `${basename(path, '.md')}.ts`), `${code}\nexport {};\n`);
+    // An example that runs is a program of its own; a block that does not goes on from the ones above it.
+    const programs: string[] = [];
+    for (const { code, runs } of examples) programs.push(runs ? code : `${programs.pop() ?? ''}\n${code}`);
+    for (const [index, code] of programs.entries())
+      writeFileSync(join(project, 'src', `${basename(path, '.md')}-${index}.ts`), `${code}\nexport {};\n`);
   }
   const compilerOptions = {
     target: 'es2024',
