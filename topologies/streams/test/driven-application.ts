@@ -192,6 +192,22 @@ export class DrivenApplication {
     return ready.length > 0;
   }
 
+  /** Each task takes up to `records` of what waits and commits them together. @returns whether anything was taken */
+  deliverSlices(records: number): boolean {
+    let taken = 0;
+    for (const { task, positions } of this.#tasks) {
+      for (const input of task.inputs) {
+        const name = partitionName(input);
+        const batch = this.#broker.fetch(input, positions.get(name) ?? 0, records - task.buffered(input));
+        positions.set(name, batch.nextOffset);
+        task.addRecords(batch);
+      }
+      taken += task.process({ maxRecords: records });
+      this.#commit(task);
+    }
+    return taken > 0;
+  }
+
   punctuate(nowMs: number): void {
     for (const { task } of this.#tasks) {
       task.punctuate(nowMs);

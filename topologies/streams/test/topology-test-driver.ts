@@ -33,6 +33,11 @@ export interface DriverOptions {
   readonly onFailure?: FailureHandler;
   /** Storage of a task; called again for the same task after a crash. Default: memory that is lost with the crash. */
   readonly storage?: (applicationId: string, taskId: string) => TaskStorage;
+  /**
+   * Default 1: `run` gives each record its own commit, partition after partition. More: a task takes up to so many before it commits, in the
+   * order of their times over all its inputs, as a worker's does. For much input, and for what must not depend on where commits fall.
+   */
+  readonly recordsPerCommit?: number;
 }
 
 /** One record that `step` may deliver next. */
@@ -74,12 +79,14 @@ export class TopologyTestDriver implements Disposable {
   readonly broker = new InMemoryBroker();
   readonly #applications: DrivenApplication[];
   readonly #partitionsOf: (topic: string) => number;
+  readonly #recordsPerCommit: number;
   #nowMs: number;
   /** Of `settle`: the next answer of a call. */
   #answered = Promise.withResolvers<void>();
 
   constructor(topologies: Topology | Readonly<Record<string, Topology>>, options: DriverOptions = {}) {
     this.#partitionsOf = (topic) => options.topicPartitions?.[topic] ?? options.partitions ?? 1;
+    this.#recordsPerCommit = options.recordsPerCommit ?? 1;
     this.#nowMs = options.startWallClockMs ?? 0;
     const all = topologies instanceof Topology ? { [options.applicationId ?? 'test']: topologies } : topologies;
     this.#applications = Object.entries(all).map(
@@ -157,7 +164,7 @@ export class TopologyTestDriver implements Disposable {
   }
 
   /**
-   * Delivers everything, always the first waiting partition in the order of applications and inputs, until nothing is left. What waits for
+   * Delivers everything, partitions in the order of applications and inputs, until nothing is left (see `recordsPerCommit`). What waits for
    * a call of `mapAsync` that has no answer stays waiting: see `settle`.
    */
   run(): void {
@@ -166,6 +173,10 @@ export class TopologyTestDriver implements Disposable {
       for (const application of this.#applications) {
         application.readGlobals();
         if (application.processAnswered()) delivered = true;
+        if (this.#recordsPerCommit > 1) {
+          if (application.deliverSlices(this.#recordsPerCommit)) delivered = true;
+          continue;
+        }
         for (const partition of application.waiting()) {
           application.deliver(partition);
           for (const one of this.#applications) one.readGlobals();

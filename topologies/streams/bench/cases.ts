@@ -1,0 +1,101 @@
+import { JoinWindows, Serdes, type StreamsBuilder, type TopicLike } from '../index.ts';
+import type { ProducedRecord } from '../kafka/port.ts';
+import { type Sale, saleSerde } from './sale.ts';
+
+export interface Case {
+  readonly name: string;
+  /** Input records a second that one core must reach with state in memory; null: only told. */
+  readonly target: number | null;
+  readonly hasState: boolean;
+  build(builder: StreamsBuilder): void;
+  /** Record `index` of the input; `key` is drawn from a few thousand. */
+  input(index: number, key: string): ProducedRecord;
+}
+
+const sales = (name: string): TopicLike<string, Sale> => ({ name, keySerde: Serdes.string, valueSerde: saleSerde });
+const [left, right, out] = [sales('left'), sales('right'), sales('out')];
+const counts = { name: 'out', keySerde: Serdes.string, valueSerde: Serdes.long };
+
+const start = 1_764_000_000_000;
+const sale = (index: number, key: string): Sale => ({
+  saleId: `sale-${String(index).padStart(12, '0')}`,
+  bookId: key,
+  copies: 1 + (index % 3),
+  amount: 1_990 + (index % 5_000),
+  soldAt: start + index,
+  channel: index % 10 === 0 ? 'shop' : 'web-site',
+});
+
+const record = (topic: string, index: number, key: string): ProducedRecord => ({
+  topic,
+  partition: 0,
+  timestamp: start + index,
+  key: Serdes.string.serialize(topic, key),
+  value: saleSerde.serialize(topic, sale(index, key)),
+  headers: [],
+});
+
+const oneTopic = (index: number, key: string) => record(left.name, index, key);
+/** Two records of one key after each other, on both topics in turn. */
+const twoTopics = (index: number, key: string) => record(index % 2 === 0 ? left.name : right.name, index, key);
+
+const sum = (one: Sale, other: Sale): Sale => ({ ...one, amount: one.amount + other.amount });
+
+/** A line here is a case more: nothing else knows them by name. */
+export const cases: readonly Case[] = [
+  {
+    name: 'map-filter-to',
+    target: 1_000_000,
+    hasState: false,
+    build: (builder) =>
+      builder
+        .stream(left)
+        .map((key, value) => [key, { ...value, amount: value.amount * value.copies }] as const)
+        .filter((_key, value) => value.channel !== 'shop')
+        .to(out),
+    input: oneTopic,
+  },
+  {
+    name: 'stream-stream-join',
+    target: 200_000,
+    hasState: true,
+    build: (builder) =>
+      builder
+        .stream(left)
+        .join(builder.stream(right), sum, JoinWindows.ofTimeDifferenceAndGrace(1_000, 1_000), { as: 'paid' })
+        .to(out),
+    input: twoTopics,
+  },
+  {
+    name: 'count',
+    target: null,
+    hasState: true,
+    build: (builder) => builder.stream(left).groupByKey().count({ store: 'sold' }).toStream().to(counts),
+    input: oneTopic,
+  },
+  {
+    name: 'table-table-join',
+    target: null,
+    hasState: true,
+    build: (builder) =>
+      builder
+        .table(left, { store: 'left-rows' })
+        .join(builder.table(right, { store: 'right-rows' }), sum, { as: 'both' })
+        .toStream()
+        .to(out),
+    input: twoTopics,
+  },
+];
+
+/** The same records on every call: keys come from a generator with a seed (a linear congruential one). */
+export function inputOf(one: Case, records: number, keys: number): readonly ProducedRecord[] {
+  let random = 42;
+  let key = '';
+  return Array.from({ length: records }, (_, index) => {
+    if (index % 2 === 0) {
+      random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0;
+      key = `book-${String(random % keys).padStart(7, '0')}`;
+    }
+    return one.input(index, key);
+  });
+}
