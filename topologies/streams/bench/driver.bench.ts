@@ -44,8 +44,7 @@ const libraryIn = async (folder: string): Promise<Library> => ({
 interface Round {
   readonly recordsPerSecond: number;
   readonly wallMs: number;
-  readonly outputs: number;
-  readonly hash: number;
+  readonly output: readonly ProducedRecord[];
 }
 
 function round(library: Library, one: Case, storage: Storage, input: readonly ProducedRecord[]): Round {
@@ -68,72 +67,82 @@ function round(library: Library, one: Case, storage: Storage, input: readonly Pr
     }
     const { user, system } = process.threadCpuUsage(cpu);
     const wallMs = performance.now() - began;
-    return { recordsPerSecond: (input.length * 1e6) / (user + system), wallMs, ...outputOf(driver) };
+    return { recordsPerSecond: (input.length * 1e6) / (user + system), wallMs, output: driver.broker.records('out') };
   } finally {
     driver[Symbol.dispose]();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+/** The same work without an engine. */
+function roundByHand(byHand: NonNullable<Case['byHand']>, input: readonly ProducedRecord[]): Round {
+  const began = performance.now();
+  const cpu = process.threadCpuUsage();
+  const output: ProducedRecord[] = [];
+  for (const record of input) {
+    const result = byHand(record);
+    if (result !== null) output.push(result);
+  }
+  const { user, system } = process.threadCpuUsage(cpu);
+  return { recordsPerSecond: (input.length * 1e6) / (user + system), wallMs: performance.now() - began, output };
+}
+
 /** Count and checksum of everything on the output topic: two rounds of one case must agree. */
-function outputOf(driver: {
-  readonly broker: InstanceType<typeof import('../kafka/in-memory-broker.ts').InMemoryBroker>;
-}) {
-  const output = driver.broker.records('out');
+function summaryOf({ output }: Round): string {
   let hash = 0;
   for (const { key, value, timestamp } of output) {
     hash = crc32(`${timestamp}`, hash);
     if (key !== null) hash = crc32(key, hash);
     if (value !== null) hash = crc32(value, hash);
   }
-  return { outputs: output.length, hash };
+  return `${output.length.toLocaleString('en').padStart(9)} #${hash.toString(16).padStart(8, '0')}`;
 }
 
 const sorted = (numbers: readonly number[]): readonly number[] => [...numbers].sort((a, b) => a - b);
 const median = (numbers: readonly number[]): number => sorted(numbers)[numbers.length >> 1] ?? Number.NaN;
 const thousands = (number: number): string => Math.round(number).toLocaleString('en').padStart(9);
 
-interface Measured {
-  readonly rates: number[];
-  readonly wallRates: number[];
-  last: Round | null;
-}
-
+/** Runs in turn whatever is to be compared, so that a busy machine is busy for all. @returns whether the target is met */
 async function measure(one: Case, storage: Storage, here: Library, there: Library | null): Promise<boolean> {
   const input = inputOf(one, records, keys);
-  const libraries = there === null ? [here] : [here, there];
-  const measured = libraries.map((): Measured => ({ rates: [], wallRates: [], last: null }));
+  const { byHand } = one;
+  const runs = new Map<string, () => Round>([['here', () => round(here, one, storage, input)]]);
+  if (there !== null) runs.set('there', () => round(there, one, storage, input));
+  if (byHand !== undefined) runs.set('by hand', () => roundByHand(byHand, input));
+  const rates = new Map([...runs.keys()].map((name) => [name, [] as number[]]));
+  const wallRates: number[] = [];
+  let summary = '';
   for (let index = -1; index < rounds; index++) {
-    for (const [which, library] of libraries.entries()) {
-      const into = measured[which];
-      if (into === undefined) continue;
-      const result = round(library, one, storage, input);
-      const known = measured.find(({ last }) => last !== null)?.last ?? result;
-      if (result.outputs !== known.outputs || result.hash !== known.hash)
-        throw new Error(
-          `${one.name}: ${result.outputs} outputs (${result.hash}), before there were ${known.outputs} (${known.hash})`,
-        );
-      into.last = result;
+    for (const [name, run] of runs) {
+      const result = run();
+      const found = summaryOf(result);
+      if (summary === '') summary = found;
+      if (found !== summary) throw new Error(`${one.name}, ${name}: the output is ${found}, and was ${summary}`);
       if (index < 0) continue;
-      into.rates.push(result.recordsPerSecond);
-      into.wallRates.push((records * 1_000) / result.wallMs);
+      rates.get(name)?.push(result.recordsPerSecond);
+      if (name === 'here') wallRates.push((records * 1_000) / result.wallMs);
     }
   }
-  const [ours, theirs] = measured;
-  if (ours === undefined || ours.last === null) return true;
-  const rate = median(ours.rates);
-  const [least = 0, most = 0] = [sorted(ours.rates)[0], sorted(ours.rates).at(-1)];
+  const ours = sorted(rates.get('here') ?? []);
+  const rate = median(ours);
   const target = storage === 'memory' ? one.target : null;
   const met = target === null || rate >= target;
-  const compared = theirs === undefined ? '' : `  ${(rate / median(theirs.rates)).toFixed(2)} x`;
-  const aim = target === null ? '' : `  target ${thousands(target).trim()}: ${met ? 'met' : 'MISSED'}`;
-  console.log(
-    `${one.name.padEnd(20)} ${storage.padEnd(6)} ${thousands(rate)} (${thousands(least).trim()} – ${thousands(most).trim()})` +
-      `${thousands(median(ours.wallRates))}  ${thousands(ours.last.outputs)} #${ours.last.hash.toString(16).padStart(8, '0')}${compared}${aim}`,
-  );
-  if (!met || options.profile) {
-    for (const line of await hotFunctions(() => round(here, one, storage, input), 25)) console.log(`    ${line}`);
+  const columns = [
+    one.name.padEnd(20),
+    storage.padEnd(6),
+    `${thousands(rate)} (${thousands(ours[0] ?? 0).trim()} – ${thousands(ours.at(-1) ?? 0).trim()})`.padEnd(32),
+    thousands(median(wallRates)),
+    summary,
+  ];
+  for (const name of ['there', 'by hand']) {
+    const others = rates.get(name);
+    if (others !== undefined)
+      columns.push(`${(rate / median(others)).toFixed(2)} x ${name} (${thousands(median(others)).trim()})`);
   }
+  if (target !== null) columns.push(`target ${thousands(target).trim()}: ${met ? 'met' : 'MISSED'}`);
+  console.log(columns.join('  '));
+  if (!met || options.profile)
+    for (const line of await hotFunctions(() => round(here, one, storage, input), 25)) console.log(`    ${line}`);
   return met;
 }
 
@@ -144,7 +153,7 @@ if (chosen.length === 0) throw new Error(`no such case; there are: ${cases.map((
 console.log(
   `${records} records a round, ${keys} keys, ${batchSize} a commit; median of ${rounds} rounds (least – most)\n`,
 );
-console.log(`${'case'.padEnd(20)} state   records per CPU second              a wall second    outputs`);
+console.log(`${'case'.padEnd(20)}  state   ${'records a CPU second'.padStart(22).padEnd(32)}  a wall s    outputs`);
 let allMet = true;
 for (const one of chosen) {
   const storages: readonly Storage[] = one.hasState ? ['memory', 'lmdb'] : ['memory'];

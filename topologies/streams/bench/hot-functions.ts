@@ -1,3 +1,4 @@
+import type { Runtime } from 'node:inspector';
 import { Session } from 'node:inspector/promises';
 import { basename } from 'node:path';
 
@@ -11,12 +12,15 @@ export async function hotFunctions(work: () => void, count: number): Promise<rea
   work();
   const { profile } = await session.post('Profiler.stop');
   session.disconnect();
+  const parents = new Map(
+    profile.nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node] as const)),
+  );
   const own = new Map<string, number>();
   let all = 0;
-  for (const { callFrame, hitCount = 0 } of profile.nodes) {
-    const { functionName, url, lineNumber } = callFrame;
-    const place = url === '' ? '' : ` ${basename(url)}:${lineNumber + 1}`;
-    const name = `${functionName === '' ? '(anonymous)' : functionName}${place}`;
+  for (const { id, callFrame, hitCount = 0 } of profile.nodes) {
+    // V8's own code has no place: who called it says more.
+    const caller = callFrame.url === '' ? parents.get(id)?.callFrame : undefined;
+    const name = caller === undefined ? nameOf(callFrame) : `${nameOf(callFrame)} < ${nameOf(caller)}`;
     own.set(name, (own.get(name) ?? 0) + hitCount);
     all += hitCount;
   }
@@ -25,3 +29,6 @@ export async function hotFunctions(work: () => void, count: number): Promise<rea
     .slice(0, count)
     .map(([name, hits]) => `${((100 * hits) / all).toFixed(1).padStart(5)} %  ${name}`);
 }
+
+const nameOf = ({ functionName, url, lineNumber }: Runtime.CallFrame): string =>
+  `${functionName === '' ? '(native)' : functionName}${url === '' ? '' : ` ${basename(url)}:${lineNumber + 1}`}`;

@@ -1,4 +1,5 @@
 import type { Serde } from '../index.ts';
+import { byteString, writeUint32 } from '../state/bytes.ts';
 
 /** What the cases move: 60 bytes with the registry's header, as most events of a shop have. */
 export interface Sale {
@@ -14,7 +15,7 @@ export interface Sale {
 
 /** Magic byte and schema id. */
 const headerBytes = 5;
-const slab = Buffer.allocUnsafe(1024);
+const slab = new Uint8Array(1024);
 let at = 0;
 
 function writeNumber(value: number): void {
@@ -27,9 +28,8 @@ function writeNumber(value: number): void {
 }
 
 function writeString(text: string): void {
-  const length = slab.write(text, at + 1, 'latin1'); // ASCII, below 64 bytes
-  slab[at] = length * 2;
-  at += length + 1;
+  writeNumber(text.length); // ASCII
+  for (let i = 0; i < text.length; i++) slab[at++] = text.charCodeAt(i);
 }
 
 function readNumber(bytes: Uint8Array): number {
@@ -44,10 +44,9 @@ function readNumber(bytes: Uint8Array): number {
 }
 
 function readString(bytes: Uint8Array): string {
-  const length = readNumber(bytes);
-  let text = '';
-  for (const end = at + length; at < end; at++) text += String.fromCharCode(bytes[at] ?? 0);
-  return text;
+  const from = at + 1;
+  at = from + (bytes[at] ?? 0) / 2; // below 64 bytes
+  return byteString(bytes, from, at);
 }
 
 /**
@@ -58,14 +57,14 @@ export const saleSerde: Serde<Sale> = {
   serialize: (_topic, sale) => {
     at = headerBytes;
     slab[0] = 0;
-    slab.writeUInt32BE(7, 1);
+    writeUint32(slab, 1, 7);
     writeString(sale.saleId);
     writeString(sale.bookId);
     writeNumber(sale.copies);
     writeNumber(sale.amount);
     writeNumber(sale.soldAt);
     writeString(sale.channel);
-    return Uint8Array.prototype.slice.call(slab, 0, at);
+    return slab.slice(0, at);
   },
   deserialize: (_topic, bytes) => {
     at = headerBytes;

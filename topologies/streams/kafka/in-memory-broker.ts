@@ -41,13 +41,18 @@ export class InMemoryBroker {
 
   append(records: readonly ProducedRecord[]): BaseOffsets {
     const base = new Map<string, number>();
+    let log: ConsumedRecord[] | undefined;
+    let last: ProducedRecord | undefined;
     for (const record of records) {
-      const log = this.#logs.get(record.topic)?.[record.partition];
-      if (log === undefined) throw new Error(`there is no ${partitionName(record)}; create the topic first`);
-      const offset = log.length;
-      const name = partitionName(record);
-      if (!base.has(name)) base.set(name, offset);
-      const appended = { ...record, offset };
+      const { topic, partition, timestamp, key, value, headers } = record;
+      if (log === undefined || topic !== last?.topic || partition !== last.partition) {
+        const name = partitionName(record);
+        log = this.#logs.get(topic)?.[partition];
+        if (log === undefined) throw new Error(`there is no ${name}; create the topic first`);
+        if (!base.has(name)) base.set(name, log.length);
+        last = record;
+      }
+      const appended = { topic, partition, offset: log.length, timestamp, key, value, headers };
       log.push(appended);
       this.onAppend?.(appended);
     }

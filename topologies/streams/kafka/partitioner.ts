@@ -22,4 +22,4 @@ export function murmur2(data: Uint8Array): number {
 
 /** The partition of a key, as `BuiltInPartitioner.partitionForKey` chooses it. A record without a key goes to partition 0: it has no place of its own. */
 export const partitionForKey = (key: Uint8Array | null, partitions: number): number =>
-  key === null ? 0 : (murmur2(key) & 0x7fffffff) % partitions;
+  key === null || partitions === 1 ? 0 : (murmur2(key) & 0x7fffffff) % partitions;

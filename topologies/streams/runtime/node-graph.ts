@@ -1,23 +1,45 @@
-import { Subject } from 'rxjs';
+import { Observable, type Subscriber } from 'rxjs';
 import type { SinkNode, TaskContext, TopologyNode } from '../plan/node.ts';
 import type { SubTopology } from '../plan/topology.ts';
 import type { AnyRecord } from './record.ts';
 
 /**
- * The RxJS graph of one task: a Subject per node, each operator subscribed between its parents and its own. Everything is synchronous:
+ * A Subject that asks nothing of itself between records: nobody comes or goes while one is under way, and no error ever comes this way. It
+ * takes a quarter of the time.
+ */
+class Junction extends Observable<AnyRecord> {
+  readonly #observers: Subscriber<AnyRecord>[] = [];
+
+  constructor() {
+    super((subscriber) => {
+      this.#observers.push(subscriber);
+    });
+  }
+
+  next(record: AnyRecord): void {
+    for (const observer of this.#observers) observer.next(record);
+  }
+
+  complete(): void {
+    for (const observer of this.#observers) observer.complete();
+  }
+}
+
+/**
+ * The RxJS graph of one task: a junction per node, each operator subscribed between its parents and its own. Everything is synchronous:
  * `next` on a source returns when the record has gone through all that hangs on it.
  */
 export class NodeGraph {
-  readonly #sources = new Map<string, Subject<AnyRecord>>();
+  readonly #sources = new Map<string, Junction>();
 
   /** @param send what sinks do with a record */
   constructor(sub: SubTopology, task: TaskContext, send: (node: SinkNode, record: AnyRecord) => void) {
-    const outputs = new Map<TopologyNode, Subject<AnyRecord>>();
-    const inputOf = (node: TopologyNode): Subject<AnyRecord> => {
+    const outputs = new Map<TopologyNode, Junction>();
+    const inputOf = (node: TopologyNode): Junction => {
       const [first, ...others] = node.parents.map((parent) => outputs.get(parent));
       if (first === undefined) throw new Error(`${node.name} was written before its parent`);
       if (others.length === 0) return first;
-      const merged = new Subject<AnyRecord>();
+      const merged = new Junction();
       for (const parent of [first, ...others]) parent?.subscribe(merged);
       return merged;
     };
@@ -33,7 +55,7 @@ export class NodeGraph {
         });
         continue;
       }
-      const output = new Subject<AnyRecord>();
+      const output = new Junction();
       outputs.set(node, output);
       if (node.kind === 'source') this.#sources.set(node.name, output);
       else node.operator(task)(inputOf(node)).subscribe(output);

@@ -21,6 +21,8 @@ export class PartitionGroup {
   readonly #list: Buffer[] = [];
   readonly #maxIdleMs: number;
   readonly #now: () => number;
+  /** Holds the record that the last `peek` gave. */
+  #next: Buffer | null = null;
 
   constructor(inputs: readonly TopicPartition[], maxIdleMs: number, now: () => number) {
     this.#maxIdleMs = maxIdleMs;
@@ -60,19 +62,26 @@ export class PartitionGroup {
   /** The record that is next in time; null when there is none, or when an input must be waited for. */
   peek(): ConsumedRecord | null {
     let first: ConsumedRecord | null = null;
+    let next: Buffer | null = null;
+    this.#next = null;
     for (const buffer of this.#list) {
       const head = buffer.records[buffer.head];
       if (head === undefined) {
         if (!this.#mayBePassed(buffer)) return null;
-      } else if (first === null || head.timestamp < first.timestamp) first = head;
+      } else if (first === null || head.timestamp < first.timestamp) {
+        first = head;
+        next = buffer;
+      }
     }
+    this.#next = next;
     return first;
   }
 
-  /** Removes the record that `peek` gave. */
-  take(record: ConsumedRecord): void {
-    const buffer = this.#buffers.get(partitionName(record));
-    if (buffer === undefined) return;
+  /** Removes the record that the last `peek` gave. */
+  take(): void {
+    const buffer = this.#next;
+    if (buffer === null) return;
+    this.#next = null;
     buffer.head += 1;
     if (buffer.head === buffer.records.length) buffer.idleSince = this.#now();
     else if (buffer.head > 4_096) {
@@ -82,6 +91,7 @@ export class PartitionGroup {
   }
 
   clear(): void {
+    this.#next = null;
     for (const buffer of this.#list) {
       buffer.records = [];
       buffer.head = 0;

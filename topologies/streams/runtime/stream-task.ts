@@ -61,7 +61,8 @@ export class StreamTask implements Task, TaskContext {
   #punctuators = new Punctuators();
   #outputs: ProducedRecord[] = [];
   #streamTime = -1;
-  #metadata: RecordMetadata | null = null;
+  /** Of the record under way, and at times the record itself; null outside one, also in a punctuator. */
+  #current: RecordMetadata | null = null;
   #recordTime = 0;
   #failure: unknown = null;
   #failed = false;
@@ -135,7 +136,7 @@ export class StreamTask implements Task, TaskContext {
 
   /** Next offset of an input that has not been processed. */
   position(input: TopicPartition): number {
-    return this.#positions.get(partitionName(input))?.offset ?? 0;
+    return this.#positions.get(input.topic)?.offset ?? 0;
   }
 
   ready(): boolean {
@@ -161,7 +162,7 @@ export class StreamTask implements Task, TaskContext {
     while (taken < maxRecords) {
       const record = this.#next();
       if (record === null) break;
-      this.#buffers.take(record);
+      this.#buffers.take();
       this.#processOne(record);
       this.#calls?.taken(record);
       taken += 1;
@@ -171,13 +172,12 @@ export class StreamTask implements Task, TaskContext {
   }
 
   #processOne(raw: ConsumedRecord): void {
-    const input = `${raw.topic}-${raw.partition}`;
-    const position = this.#positions.get(input);
+    const position = this.#positions.get(raw.topic);
     const source = this.#sources.get(raw.topic);
     if (position === undefined || source === undefined) {
-      throw new EngineRuleError(`task ${this.id} was given ${input}, which is not its input`);
+      throw new EngineRuleError(`task ${this.id} was given ${partitionName(raw)}, which is not its input`);
     }
-    this.#metadata = { topic: raw.topic, partition: raw.partition, offset: raw.offset };
+    this.#current = raw;
     const record = readRecord(raw, source, position.time);
     if (record instanceof Unreadable) this.#refuse(raw, source, record);
     else if (record.timestamp < 0) this.dropped(source.name, 'negative-timestamp');
@@ -192,8 +192,8 @@ export class StreamTask implements Task, TaskContext {
       this.#punctuate('stream-time', this.#streamTime);
     }
     position.offset = raw.offset + 1;
-    this.#positions.moved(input);
-    this.#metadata = null;
+    position.moved = true;
+    this.#current = null;
   }
 
   /** A record that cannot even be read. */
@@ -201,7 +201,7 @@ export class StreamTask implements Task, TaskContext {
     const handling = source.internal === null ? (this.#options.onMalformed ?? 'dead-letter') : 'fail';
     if (handling === 'fail') throw new TaskFailedError(this.id, raw, cause);
     if (handling === 'dead-letter') this.#outputs.push(deadLetterOf(raw, reason, cause, this.applicationId, this.id));
-    this.#options.onDropped?.(source.name, reason, this.#metadata, cause);
+    this.#options.onDropped?.(source.name, reason, this.metadata, cause);
   }
 
   /** A node failed: what the record wrote and sent is taken back before anything else happens. */
@@ -218,7 +218,7 @@ export class StreamTask implements Task, TaskContext {
     if (handling === 'fail') throw new TaskFailedError(this.id, raw, failure);
     if (handling === 'dead-letter')
       this.#outputs.push(deadLetterOf(raw, 'failed', failure, this.applicationId, this.id));
-    this.#options.onDropped?.(node, 'failed', this.#metadata, failure);
+    this.#options.onDropped?.(node, 'failed', this.metadata, failure);
   }
 
   #handlingOf(record: ConsumedRecord, node: string, failure: unknown): FailureHandling {
@@ -251,15 +251,15 @@ export class StreamTask implements Task, TaskContext {
 
   #punctuate(type: PunctuationType, nowMs: number): number {
     if (this.#punctuators.isEmpty) return 0;
-    const metadata = this.#metadata;
-    this.#metadata = null;
+    const current = this.#current;
+    this.#current = null;
     const ran = this.#punctuators.runDue(type, nowMs, (callback) => {
       this.#stores.mark();
       this.#recordTime = nowMs;
       callback(nowMs);
       this.#stopIfFailed(null);
     });
-    this.#metadata = metadata;
+    this.#current = current;
     return ran;
   }
 
@@ -276,7 +276,9 @@ export class StreamTask implements Task, TaskContext {
     return this.#streamTime;
   }
   get metadata(): RecordMetadata | null {
-    return this.#metadata;
+    if (this.#current === null) return null;
+    const { topic, partition, offset } = this.#current;
+    return { topic, partition, offset };
   }
   get failed(): boolean {
     return this.#failed;
@@ -310,20 +312,20 @@ export class StreamTask implements Task, TaskContext {
     this.#options.onReady?.(); // if no record is under way, somebody must come to see
   }
   resume(held: { readonly timestamp: number; readonly metadata: RecordMetadata | null }, run: () => void): void {
-    const outer = { metadata: this.#metadata, time: this.#recordTime, resuming: this.#resuming };
-    this.#metadata = held.metadata;
+    const outer = { current: this.#current, time: this.#recordTime, resuming: this.#resuming };
+    this.#current = held.metadata;
     this.#recordTime = held.timestamp;
     this.#resuming = true;
     try {
       run();
     } finally {
-      this.#metadata = outer.metadata;
+      this.#current = outer.current;
       this.#recordTime = outer.time;
       this.#resuming = outer.resuming;
     }
   }
   dropped(node: string, reason: DropReason): void {
-    this.#options.onDropped?.(node, reason, this.#metadata);
+    this.#options.onDropped?.(node, reason, this.metadata);
   }
   produce(
     topic: string,
@@ -343,8 +345,8 @@ export class StreamTask implements Task, TaskContext {
     const key = record.key === null ? null : node.keySerde.serialize(topic, record.key);
     const value = record.value === null ? null : node.valueSerde.serialize(topic, record.value);
     const count = this.#options.partitionsOf(topic);
-    const partition = node.partitioner?.(record.key, record.value, count) ?? null;
-    if (partition !== null && !(Number.isInteger(partition) && partition >= 0 && partition < count))
+    const partition = node.partitioner?.(record.key, record.value, count) ?? partitionForKey(key, count);
+    if (!(Number.isInteger(partition) && partition >= 0 && partition < count))
       throw new RangeError(`its partitioner chose ${partition}; ${topic} has the partitions 0 to ${count - 1}`);
     this.produce(topic, partition, key, value, record.timestamp, record.headers);
   }

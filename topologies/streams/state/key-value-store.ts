@@ -1,5 +1,5 @@
 import type { Serde } from '../serde.ts';
-import { prefixEnd, successor } from './bytes.ts';
+import { bytesOfLength, prefixEnd, readUint32, successor, writeUint32 } from './bytes.ts';
 import type { Overlay } from './overlay.ts';
 import type { KeyValueStore, Row, ValueAndTimestamp } from './state-store.ts';
 
@@ -113,7 +113,7 @@ export class TypedKeyValueStore<K, V> implements KeyValueStore<K, V> {
 }
 
 export function timestamped(value: Uint8Array, timestamp: number): Uint8Array {
-  const out = new Uint8Array(8 + value.length);
+  const out = bytesOfLength(8 + value.length);
   writeTime(out, 0, timestamp);
   out.set(value, 8);
   return out;
@@ -138,21 +138,9 @@ export const untimedSerde = <V>(valueSerde: Serde<V>): Serde<V> => ({
 
 /** Epoch ms as eight bytes whose order is that of time; not for negative times. */
 export function writeTime(out: Uint8Array, at: number, time: number): void {
-  const high = Math.floor(time / 0x1_0000_0000);
-  const low = time >>> 0;
-  out[at] = high >>> 24;
-  out[at + 1] = high >>> 16;
-  out[at + 2] = high >>> 8;
-  out[at + 3] = high;
-  out[at + 4] = low >>> 24;
-  out[at + 5] = low >>> 16;
-  out[at + 6] = low >>> 8;
-  out[at + 7] = low;
+  writeUint32(out, at, Math.floor(time / 0x1_0000_0000));
+  writeUint32(out, at + 4, time);
 }
 
-export function readTime(bytes: Uint8Array, at: number): number {
-  const word = (from: number): number =>
-    (bytes[from] ?? 0) * 0x100_0000 +
-    (((bytes[from + 1] ?? 0) << 16) | ((bytes[from + 2] ?? 0) << 8) | (bytes[from + 3] ?? 0));
-  return word(at) * 0x1_0000_0000 + word(at + 4);
-}
+export const readTime = (bytes: Uint8Array, at: number): number =>
+  readUint32(bytes, at) * 0x1_0000_0000 + readUint32(bytes, at + 4);

@@ -42,9 +42,9 @@ export class MemoryStorage implements TaskStorage {
   }
 }
 
-/** A view of a fetched answer would keep megabytes alive for one row. */
+/** A view of a fetched answer would keep megabytes alive for one row. To ask whether it is one costs more than to copy a short one. */
 const owned = (bytes: Uint8Array): Uint8Array =>
-  bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+  bytes.length > 64 && bytes.buffer.byteLength <= Buffer.poolSize ? bytes : new Uint8Array(bytes);
 
 class MemoryBytesStore implements BytesStore {
   readonly #rows = new SortedMap<Row>();

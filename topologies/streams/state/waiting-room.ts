@@ -1,6 +1,6 @@
 import type { StoreBuilder } from '../plan/node.ts';
 import type { Serde } from '../serde.ts';
-import { prefixEnd } from './bytes.ts';
+import { bytesOfLength, prefixEnd, writeUint32 } from './bytes.ts';
 import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
 import type { StateStore } from './state-store.ts';
 
@@ -59,8 +59,7 @@ class BytesWaitingRoom implements WaitingRoom {
   add(timestamp: number, isLeft: boolean, key: unknown, value: unknown): void {
     const { overlay, topic, now } = this.#host;
     const row = this.#row(timestamp, isLeft, key, sequenceBytes);
-    const sequence = new DataView(row.buffer);
-    for (let next = 0; overlay.get(row) !== null; ) sequence.setUint32(row.length - sequenceBytes, ++next);
+    for (let next = 0; overlay.get(row) !== null; ) writeUint32(row, row.length - sequenceBytes, ++next);
     overlay.put(row, (isLeft ? this.#options.leftSerde : this.#options.rightSerde).serialize(topic, value), now());
   }
 
@@ -89,10 +88,11 @@ class BytesWaitingRoom implements WaitingRoom {
 
   #row(timestamp: number, isLeft: boolean, key: unknown, after: number): Uint8Array {
     const bytes = this.#options.keySerde.serialize(this.#host.topic, key);
-    const row = new Uint8Array(prefixBytes + bytes.length + after);
+    const row = bytesOfLength(prefixBytes + bytes.length + after);
     writeTime(row, 0, timestamp);
     row[8] = isLeft ? 1 : 0;
     row.set(bytes, prefixBytes);
+    row.fill(0, prefixBytes + bytes.length);
     return row;
   }
 }

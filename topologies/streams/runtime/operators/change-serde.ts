@@ -1,4 +1,5 @@
 import type { Serde } from '../../serde.ts';
+import { bytesOfLength, readUint32, writeUint32 } from '../../state/bytes.ts';
 import type { Change } from '../record.ts';
 
 /**
@@ -10,17 +11,15 @@ export const changeSerde = <V>(valueSerde: Serde<V>): Serde<Change<V>> => ({
     const now = newValue === null ? null : valueSerde.serialize(topic, newValue);
     const before = oldValue === null ? null : valueSerde.serialize(topic, oldValue);
     const nowLength = now?.length ?? 0;
-    const out = new Uint8Array(5 + nowLength + (before?.length ?? 0));
-    const view = new DataView(out.buffer);
-    view.setUint32(0, now === null ? none : nowLength);
+    const out = bytesOfLength(5 + nowLength + (before?.length ?? 0));
+    writeUint32(out, 0, now === null ? none : nowLength);
     if (now !== null) out.set(now, 4);
     out[4 + nowLength] = before === null ? 0 : 1;
     if (before !== null) out.set(before, 5 + nowLength);
     return out;
   },
   deserialize: (topic, bytes) => {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const length = view.getUint32(0);
+    const length = readUint32(bytes, 0);
     const end = 4 + (length === none ? 0 : length);
     return {
       newValue: length === none ? null : valueSerde.deserialize(topic, bytes.subarray(4, end)),
