@@ -41,8 +41,8 @@ export class TaskStores {
   constructor(options: TaskStoresOptions) {
     this.#options = options;
     for (const builder of options.builders) {
-      const { name, logged } = builder.spec;
-      const overlay = new Overlay(options.storage.store(builder.spec), this.#undo);
+      const { name, logged, keySuffixBytes } = builder.spec;
+      const overlay = new Overlay(options.storage.store(builder.spec), this.#undo, keySuffixBytes);
       const changelog = logged ? changelogTopicOf(options.applicationId, name) : null;
       this.#stores.set(name, { builder, overlay, changelog, store: this.#open(builder, overlay), inFlight: 0 });
     }

@@ -1,16 +1,26 @@
-// What `Buffer.toString` calls, missing in its types: it takes any bytes, and to make a Buffer of each key first would cost five times as much.
-const { latin1Slice } = Buffer.prototype as unknown as { latin1Slice(this: Uint8Array, from: number, to: number): string };
+/**
+ * V8 keeps arrays of up to so many bytes on its own heap, for a tenth of the price of larger ones, until somebody asks for their `buffer` or hands
+ * them to native code: then it moves them, for ten times the price. So nothing here does that with short ones.
+ */
+const onHeapBytes = 64;
+
+/** Room for bytes that the caller fills wholly. */
+export const bytesOfLength = (length: number): Uint8Array =>
+  length <= onHeapBytes ? new Uint8Array(length) : Buffer.allocUnsafe(length);
+
+// What `Buffer.toString` calls, missing in its types.
+const { latin1Slice } = Buffer.prototype as unknown as {
+  latin1Slice(this: Uint8Array, from: number, to: number): string;
+};
+const scratch = Buffer.allocUnsafeSlow(onHeapBytes);
 
 /** Byte strings: one char a byte, so that bytes can key a Map and compare in byte order. */
-export const byteString = (bytes: Uint8Array, from = 0, to = bytes.length): string =>
-  latin1Slice.call(bytes, from, to);
-
-/**
- * Room for bytes that the caller fills wholly. V8 keeps arrays of up to 64 bytes on its own heap, for a tenth of the price of a larger one, as
- * long as nobody asks for their `buffer`; larger ones come out of Buffer's pool.
- */
-export const bytesOfLength = (length: number): Uint8Array =>
-  length <= 64 ? new Uint8Array(length) : Buffer.allocUnsafe(length);
+export function byteString(bytes: Uint8Array, from = 0, to = bytes.length): string {
+  const length = to - from;
+  if (length > onHeapBytes) return latin1Slice.call(bytes, from, to);
+  for (let i = 0; i < length; i++) scratch[i] = bytes[from + i] ?? 0;
+  return latin1Slice.call(scratch, 0, length);
+}
 
 export function writeUint32(out: Uint8Array, at: number, value: number): void {
   out[at] = value >>> 24;
@@ -20,7 +30,7 @@ export function writeUint32(out: Uint8Array, at: number, value: number): void {
 }
 
 export const readUint32 = (bytes: Uint8Array, at: number): number =>
-  ((((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8)) | (bytes[at + 3] ?? 0)) >>> 0;
+  (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
 
 /** The smallest bytes above everything that begins with `prefix`; null when there are none (all 0xff, or empty). */
 export function prefixEnd(prefix: Uint8Array): Uint8Array | null {

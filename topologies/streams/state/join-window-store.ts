@@ -1,6 +1,6 @@
 import type { StoreBuilder } from '../plan/node.ts';
 import type { Serde } from '../serde.ts';
-import { successor } from './bytes.ts';
+import { bytesOfLength, writeUint32 } from './bytes.ts';
 import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
 import type { Row, StateStore, ValueAndTimestamp } from './state-store.ts';
 
@@ -29,6 +29,7 @@ export function joinWindowStore<K, V>(options: JoinWindowStoreOptions<K, V>): St
       persistent: options.persistent ?? true,
       logged: true,
       retentionMs: options.retentionMs,
+      keySuffixBytes: suffixBytes,
       changelogConfig: {},
     },
     open: (host) => new BytesJoinWindowStore(options, host),
@@ -69,35 +70,28 @@ class BytesJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
     if (timestamp < horizon) return;
     this.#sweep(horizon);
     const row = this.#rowKey(this.#keyBytes(key), timestamp, 0);
-    const sequence = new DataView(row.buffer);
-    for (let next = 0; overlay.get(row) !== null; ) sequence.setUint32(row.length - 4, ++next);
-    overlay.put(row, this.#options.valueSerde.serialize(topic, value), now());
+    const bytes = this.#options.valueSerde.serialize(topic, value);
+    for (let next = 0; !overlay.putIfAbsent(row, bytes, now()); ) writeUint32(row, row.length - 4, ++next);
   }
 
-  *fetch(key: K, from: number, to: number): Generator<ValueAndTimestamp<V>> {
+  fetch(key: K, from: number, to: number): Iterable<ValueAndTimestamp<V>> {
     const bytes = this.#keyBytes(key);
     const first = Math.max(from, this.#newestRow() - this.#options.retentionMs, 0);
-    if (first > to) return;
-    for (const [row, value] of this.#rows(bytes, first, to)) {
-      const timestamp = readTime(row, bytes.length);
-      yield { value: this.#options.valueSerde.deserialize(this.#host.topic, value), timestamp };
-    }
+    if (first > to) return [];
+    const { valueSerde } = this.#options;
+    return this.#rows(bytes, first, to).map(([row, value]) => ({
+      value: valueSerde.deserialize(this.#host.topic, value),
+      timestamp: timeOf(row),
+    }));
   }
 
   remove(key: K, timestamp: number): void {
     const { overlay, now } = this.#host;
-    for (const [row] of [...this.#rows(this.#keyBytes(key), timestamp, timestamp)]) overlay.put(row, null, now());
+    for (const [row] of this.#rows(this.#keyBytes(key), timestamp, timestamp)) overlay.put(row, null, now());
   }
 
-  *#rows(key: Uint8Array, from: number, to: number): Generator<Row> {
-    const low = this.#rowKey(key, from, 0);
-    const high = successor(this.#rowKey(key, to, 0xffff_ffff));
-    for (const entry of this.#host.overlay.range(low, high)) {
-      const [row] = entry;
-      if (row.length !== key.length + suffixBytes) continue; // a longer key that begins with this one
-      const timestamp = readTime(row, key.length);
-      if (timestamp >= from && timestamp <= to) yield entry;
-    }
+  #rows(key: Uint8Array, from: number, to: number): readonly Row[] {
+    return this.#host.overlay.ofGroup(this.#rowKey(key, from, 0), this.#rowKey(key, to, 0xffff_ffff));
   }
 
   #keyBytes(key: K): Uint8Array {
@@ -105,10 +99,10 @@ class BytesJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
   }
 
   #rowKey(key: Uint8Array, timestamp: number, sequence: number): Uint8Array {
-    const out = new Uint8Array(key.length + suffixBytes);
+    const out = bytesOfLength(key.length + suffixBytes);
     out.set(key);
     writeTime(out, key.length, timestamp);
-    new DataView(out.buffer).setUint32(key.length + 8, sequence);
+    writeUint32(out, key.length + 8, sequence);
     return out;
   }
 
@@ -116,7 +110,7 @@ class BytesJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
   #newestRow(): number {
     if (this.#newest === null) {
       let newest = -1;
-      for (const [row] of this.#host.overlay.range(null, null)) newest = Math.max(newest, timeOf(row));
+      for (const row of this.#host.overlay.keys()) newest = Math.max(newest, timeOf(row));
       this.#newest = newest;
     }
     return this.#newest;
@@ -127,9 +121,9 @@ class BytesJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
     if (horizon <= 0 || horizon - this.#sweptUpTo < Math.max(this.#options.retentionMs / 2, 1)) return;
     this.#sweptUpTo = horizon;
     const { overlay, now } = this.#host;
-    for (const [row] of [...overlay.range(null, null)]) {
-      if (timeOf(row) < horizon) overlay.put(row, null, now());
-    }
+    const old: Uint8Array[] = [];
+    for (const row of overlay.keys()) if (timeOf(row) < horizon) old.push(row);
+    for (const row of old) overlay.deleteIfPresent(row, now());
   }
 }
 

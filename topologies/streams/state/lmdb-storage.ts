@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { successor } from './bytes.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import type { BytesStore, Row, StorageWrite, StoreSpec, TaskStorage } from './state-store.ts';
 
@@ -122,6 +123,16 @@ class LmdbBytesStore implements BytesStore {
     for (const { key, value } of range) yield [Uint8Array.prototype.slice.call(key, 1), value];
   }
 
+  ofGroup(from: Uint8Array, to: Uint8Array): readonly Row[] {
+    const rows: Row[] = [];
+    for (const row of this.range(from, successor(to))) if (row[0].length === from.length) rows.push(row);
+    return rows;
+  }
+
+  *keys(): Generator<Uint8Array, void, undefined> {
+    for (const key of this.#rows.getKeys()) yield Uint8Array.prototype.slice.call(key, 1);
+  }
+
   count(): number {
     return this.#rows.getCount();
   }
@@ -136,4 +147,10 @@ class LmdbBytesStore implements BytesStore {
   }
 }
 
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Copied into Buffer's pool: see `bytesOfLength`. */
+const asBuffer = (bytes: Uint8Array): Buffer => {
+  if (bytes instanceof Buffer) return bytes;
+  const out = Buffer.allocUnsafe(bytes.length);
+  out.set(bytes);
+  return out;
+};

@@ -14,5 +14,5 @@ test('a row does not keep the answer alive that it was fetched in', () => {
     changelogConfig: {},
   } as const;
   const [row] = [...storage.store(spec).range(null, null)];
-  expect(row?.map((bytes) => bytes.buffer.byteLength)).toEqual([1, 2]);
+  expect([row?.[0], row?.[1]].map((bytes) => bytes?.buffer.byteLength)).toEqual([1, 2]);
 });

@@ -1,5 +1,6 @@
 import { byteString } from './bytes.ts';
-import { SortedMap } from './sorted-map.ts';
+import { rowMap } from './grouped-map.ts';
+import type { RowMap } from './sorted-map.ts';
 import type { BytesStore, Row, StorageWrite, StoreSpec, TaskStorage } from './state-store.ts';
 
 /** Keeps everything in this process. Nobody may change bytes after they were handed over. */
@@ -8,13 +9,13 @@ export class MemoryStorage implements TaskStorage {
   readonly #metadata = new Map<string, string>();
 
   store(spec: StoreSpec): BytesStore {
-    return this.#named(spec.name);
+    return this.#named(spec.name, spec.keySuffixBytes);
   }
 
   write(write: StorageWrite): void {
     for (const [name, rows] of write.rows) {
       const store = this.#named(name);
-      for (const [key, value] of rows) store.set(key, value);
+      for (const [key, value, name] of rows) store.set(key, value, name);
     }
     for (const [name, value] of write.metadata) {
       if (value === null) this.#metadata.delete(name);
@@ -32,10 +33,10 @@ export class MemoryStorage implements TaskStorage {
 
   close(): void {}
 
-  #named(name: string): MemoryBytesStore {
+  #named(name: string, keySuffixBytes?: number): MemoryBytesStore {
     let store = this.#stores.get(name);
     if (store === undefined) {
-      store = new MemoryBytesStore();
+      store = new MemoryBytesStore(keySuffixBytes);
       this.#stores.set(name, store);
     }
     return store;
@@ -47,10 +48,22 @@ const owned = (bytes: Uint8Array): Uint8Array =>
   bytes.length > 64 && bytes.buffer.byteLength <= Buffer.poolSize ? bytes : new Uint8Array(bytes);
 
 class MemoryBytesStore implements BytesStore {
-  readonly #rows = new SortedMap<Row>();
+  readonly #rows: RowMap<Row>;
 
-  get(key: Uint8Array): Uint8Array | null {
-    return this.#rows.get(byteString(key))?.[1] ?? null;
+  constructor(keySuffixBytes: number | undefined) {
+    this.#rows = rowMap(keySuffixBytes);
+  }
+
+  get(_key: Uint8Array, name: string): Uint8Array | null {
+    return this.#rows.get(name)?.[1] ?? null;
+  }
+
+  ofGroup(_from: Uint8Array, _to: Uint8Array, low: string, high: string): readonly Row[] {
+    return this.#rows.ofGroup(low, high);
+  }
+
+  *keys(): Generator<Uint8Array> {
+    for (const [key] of this.#rows.values()) yield key;
   }
 
   *range(
@@ -70,9 +83,9 @@ class MemoryBytesStore implements BytesStore {
     return this.#rows.size;
   }
 
-  set(key: Uint8Array, value: Uint8Array | null): void {
-    if (value === null) this.#rows.delete(byteString(key));
-    else this.#rows.set(byteString(key), [owned(key), owned(value)]);
+  set(key: Uint8Array, value: Uint8Array | null, name = byteString(key)): void {
+    if (value === null) this.#rows.delete(name);
+    else this.#rows.set(name, [owned(key), owned(value), name]);
   }
 
   clear(): void {

@@ -1,10 +1,13 @@
 import { byteString, checkKey } from './bytes.ts';
-import { SortedMap } from './sorted-map.ts';
+import { rowMap } from './grouped-map.ts';
+import type { RowMap } from './sorted-map.ts';
 import type { BytesStore, Row, RowWrite } from './state-store.ts';
 
 /** A write that Kafka has not committed yet. */
 export interface DirtyRow {
   readonly key: Uint8Array;
+  /** The key as `byteString`. */
+  readonly name: string;
   readonly value: Uint8Array | null;
   /** Record time of the write; the changelog entry carries it. */
   readonly timestamp: number;
@@ -48,27 +51,52 @@ export class UndoLog {
 export class Overlay implements Restorable {
   readonly #base: BytesStore;
   readonly #undo: UndoLog;
-  #active = new SortedMap<DirtyRow>();
-  #frozen: SortedMap<DirtyRow> | null = null;
+  readonly #keySuffixBytes: number | undefined;
+  #active: RowMap<DirtyRow>;
+  #frozen: RowMap<DirtyRow> | null = null;
 
-  constructor(base: BytesStore, undo: UndoLog) {
+  /** @param keySuffixBytes see `StoreSpec` */
+  constructor(base: BytesStore, undo: UndoLog, keySuffixBytes?: number) {
     this.#base = base;
     this.#undo = undo;
+    this.#keySuffixBytes = keySuffixBytes;
+    this.#active = rowMap(keySuffixBytes);
   }
 
   get(key: Uint8Array): Uint8Array | null {
     checkKey(key);
-    const name = byteString(key);
-    const row = this.#active.get(name) ?? this.#frozen?.get(name);
-    return row === undefined ? this.#base.get(key) : row.value;
+    return this.#get(key, byteString(key));
   }
 
   /** A null value deletes. */
   put(key: Uint8Array, value: Uint8Array | null, timestamp: number): void {
     checkKey(key);
+    this.#put(key, byteString(key), value, timestamp);
+  }
+
+  /** @returns false where a row was there already: then nothing is written, and the caller may change `key` for another try */
+  putIfAbsent(key: Uint8Array, value: Uint8Array, timestamp: number): boolean {
+    checkKey(key);
     const name = byteString(key);
+    if (this.#get(key, name) !== null) return false;
+    this.#put(key, name, value, timestamp);
+    return true;
+  }
+
+  /** Writes nothing where there is no row. */
+  deleteIfPresent(key: Uint8Array, timestamp: number): void {
+    const name = byteString(key);
+    if (this.#get(key, name) !== null) this.#put(key, name, null, timestamp);
+  }
+
+  #get(key: Uint8Array, name: string): Uint8Array | null {
+    const row = this.#active.get(name) ?? this.#frozen?.get(name);
+    return row === undefined ? this.#base.get(key, name) : row.value;
+  }
+
+  #put(key: Uint8Array, name: string, value: Uint8Array | null, timestamp: number): void {
     this.#undo.push(this, name, this.#active.get(name));
-    this.#active.set(name, { key, value, timestamp });
+    this.#active.set(name, { key, name, value, timestamp });
   }
 
   /** For what a store concludes from its rows: called if the writes of the record under way are taken back. */
@@ -92,7 +120,7 @@ export class Overlay implements Restorable {
   first(from: Uint8Array | null, to: Uint8Array | null, reverse = false): Row | null {
     const low = from === null ? null : byteString(from);
     const high = to === null ? null : byteString(to);
-    const keysOf = (layer: SortedMap<DirtyRow> | null): Iterator<string> =>
+    const keysOf = (layer: RowMap<DirtyRow> | null): Iterator<string> =>
       layer === null || layer.size === 0 ? none : reverse ? layer.descending(low, high) : layer.ascending(low, high);
     const base = this.#base.range(from, to, { reverse })[Symbol.iterator]();
     const dirty = [keysOf(this.#active), keysOf(this.#frozen)];
@@ -118,6 +146,26 @@ export class Overlay implements Restorable {
     }
   }
 
+  /** Rows of one group (see `StoreSpec.keySuffixBytes`) with `from <= key <= to`, ascending. */
+  ofGroup(from: Uint8Array, to: Uint8Array): readonly Row[] {
+    const [low, high] = [byteString(from), byteString(to)];
+    const base = this.#base.ofGroup(from, to, low, high);
+    const frozen = this.#frozen?.ofGroup(low, high) ?? [];
+    const active = this.#active.ofGroup(low, high);
+    if (frozen.length === 0 && active.length === 0) return base;
+    if (base.length === 0 && frozen.length === 0) return active.flatMap(rowOf);
+    const rows = new Map<string, readonly Row[]>();
+    for (const row of base) rows.set(row[2] ?? byteString(row[0]), [row]);
+    for (const row of [...frozen, ...active]) rows.set(row.name, rowOf(row));
+    return [...rows].sort((a, b) => (a[0] < b[0] ? -1 : 1)).flatMap(([, row]) => row);
+  }
+
+  /** Every key, in no order; some twice, some of rows that are deleted. */
+  *keys(): Generator<Uint8Array> {
+    yield* this.#base.keys();
+    for (const layer of [this.#frozen, this.#active]) for (const { key } of layer?.values() ?? []) yield key;
+  }
+
   /** An estimate: a dirty row may be new or not. */
   count(): number {
     return this.#base.count() + this.#active.size + (this.#frozen?.size ?? 0);
@@ -132,17 +180,17 @@ export class Overlay implements Restorable {
     return this.#active.size;
   }
 
-  /** The writes since the last call: the last one of each key, in the order of each key's first write. Only one take may be open. */
+  /** The writes since the last call: the last one of each key. Only one take may be open. */
   takeDirty(): Iterable<DirtyRow> {
     this.#frozen = this.#active;
-    this.#active = new SortedMap();
+    this.#active = rowMap(this.#keySuffixBytes);
     return this.#frozen.values();
   }
 
   /** What `takeDirty` gave, for the storage; afterwards the rows are to be read there. */
   *frozenRows(): Generator<RowWrite> {
     if (this.#frozen === null) return;
-    for (const row of this.#frozen.values()) yield [row.key, row.value];
+    for (const { key, value, name } of this.#frozen.values()) yield [key, value, name];
   }
 
   thaw(): void {
@@ -151,7 +199,7 @@ export class Overlay implements Restorable {
 
   drop(): void {
     this.#frozen = null;
-    this.#active = new SortedMap();
+    this.#active = rowMap(this.#keySuffixBytes);
   }
 
   /** The dirty rows of both layers in order, the active one's where both have a key. Copied, so that writes may go on. */
@@ -160,7 +208,7 @@ export class Overlay implements Restorable {
     if (this.#active.size === 0 && (frozen === null || frozen.size === 0)) return [];
     const low = from === null ? null : byteString(from);
     const high = to === null ? null : byteString(to);
-    const rowsOf = (layer: SortedMap<DirtyRow>): [string, DirtyRow][] => {
+    const rowsOf = (layer: RowMap<DirtyRow>): [string, DirtyRow][] => {
       const rows: [string, DirtyRow][] = [];
       if (layer.size === 0) return rows;
       for (const key of reverse ? layer.descending(low, high) : layer.ascending(low, high)) {
@@ -179,6 +227,7 @@ export class Overlay implements Restorable {
 }
 
 const none: Iterator<string> = { next: () => ({ done: true, value: undefined }) };
+const rowOf = ({ key, value, name }: DirtyRow): readonly Row[] => (value === null ? [] : [[key, value, name]]);
 
 function* merged(base: Iterable<Row>, dirty: readonly DirtyRow[], reverse: boolean): Generator<Row> {
   let next = 0;

@@ -1,10 +1,24 @@
 const chunkSize = 256;
 
-/**
- * A map whose keys are byte strings (one char a byte, so string order is byte order) and that can be read in key order. The order is
- * kept only from the first ordered read on: stores that are never scanned pay nothing for it.
- */
-export class SortedMap<V> {
+/** Rows by byte strings (one char a byte, so string order is byte order). A map must not change while one of its iterables is read. */
+export interface RowMap<V> {
+  readonly size: number;
+  get(key: string): V | undefined;
+  set(key: string, value: V): void;
+  delete(key: string): boolean;
+  clear(): void;
+  /** In no order that could be relied on. */
+  values(): Iterable<V>;
+  /** Keys with `from <= key < to`; null is open. */
+  ascending(from: string | null, to: string | null): Generator<string>;
+  /** The same keys, descending. */
+  descending(from: string | null, to: string | null): Generator<string>;
+  /** Rows with `from <= key <= to` that are as long as these two, which are equal but for the suffix that the map groups by. Ascending. */
+  ofGroup(from: string, to: string): readonly V[];
+}
+
+/** Its order is kept only from the first ordered read on: stores that are never scanned pay nothing for it. */
+export class SortedMap<V> implements RowMap<V> {
   readonly #rows = new Map<string, V>();
   /** Sorted keys in sorted chunks; null until somebody asks for order. No chunk is empty. */
   #chunks: string[][] | null = null;
@@ -37,11 +51,16 @@ export class SortedMap<V> {
     return this.#rows.values();
   }
 
-  entries(): Iterable<[string, V]> {
-    return this.#rows.entries();
+  ofGroup(from: string, to: string): V[] {
+    const found: V[] = [];
+    for (const key of this.ascending(from, null)) {
+      if (key > to) break;
+      const value = this.#rows.get(key);
+      if (key.length === from.length && value !== undefined) found.push(value);
+    }
+    return found;
   }
 
-  /** Keys with `from <= key < to`, ascending; null is open. The map must not change meanwhile. */
   *ascending(from: string | null, to: string | null): Generator<string> {
     const chunks = this.#order();
     let at = from === null ? 0 : chunkOf(chunks, from);
@@ -55,7 +74,6 @@ export class SortedMap<V> {
     }
   }
 
-  /** The same keys, descending. */
   *descending(from: string | null, to: string | null): Generator<string> {
     const chunks = this.#order();
     for (let at = to === null ? chunks.length - 1 : chunkOf(chunks, to); at >= 0; at--) {

@@ -6,21 +6,29 @@
 
 /** Committed rows of one store of one task. Only `TaskStorage.write` and `TaskStorage.clear` change it. */
 export interface BytesStore {
-  /** Bytes that the caller may keep; null when there is no such key. */
-  get(key: Uint8Array): Uint8Array | null;
+  /**
+   * Bytes that the caller may keep; null when there is no such key.
+   * @param name the key as `byteString`, which the caller has at hand
+   */
+  get(key: Uint8Array, name: string): Uint8Array | null;
   /**
    * Rows with `from <= key < to`, ascending by key bytes, or descending. Null is an open end. The engine writes nothing while it iterates.
    * Keys and values may be kept by the caller.
    */
   range(from: Uint8Array | null, to: Uint8Array | null, options?: { readonly reverse?: boolean }): Iterable<Row>;
+  /** Rows of one group (see `StoreSpec.keySuffixBytes`) with `from <= key <= to`, ascending; `low` and `high` are the names of the two ends. */
+  ofGroup(from: Uint8Array, to: Uint8Array, low: string, high: string): readonly Row[];
+  /** Every key, in no order. */
+  keys(): Iterable<Uint8Array>;
   /** Number of rows; an estimate is good enough. */
   count(): number;
 }
 
-export type Row = readonly [key: Uint8Array, value: Uint8Array];
+/** `name` is the key as `byteString`, where whoever made the row had it at hand. */
+export type Row = readonly [key: Uint8Array, value: Uint8Array, name?: string];
 
 /** One row to write; a null value deletes it. */
-export type RowWrite = readonly [key: Uint8Array, value: Uint8Array | null];
+export type RowWrite = readonly [key: Uint8Array, value: Uint8Array | null, name?: string];
 
 /** What is written together or not at all. */
 export interface StorageWrite {
@@ -55,6 +63,8 @@ export interface StoreSpec {
   readonly logged: boolean;
   /** How far back a windowed or versioned store reaches; null where rows live until they are deleted. */
   readonly retentionMs: number | null;
+  /** Keys that differ in their last so many bytes alone are a group, which is read at once: the windows of one key. Absent: there are none. */
+  readonly keySuffixBytes?: number;
   /** Topic settings beyond what the kind implies. */
   readonly changelogConfig: Readonly<Record<string, string>>;
 }

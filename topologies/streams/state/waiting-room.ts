@@ -59,8 +59,8 @@ class BytesWaitingRoom implements WaitingRoom {
   add(timestamp: number, isLeft: boolean, key: unknown, value: unknown): void {
     const { overlay, topic, now } = this.#host;
     const row = this.#row(timestamp, isLeft, key, sequenceBytes);
-    for (let next = 0; overlay.get(row) !== null; ) writeUint32(row, row.length - sequenceBytes, ++next);
-    overlay.put(row, (isLeft ? this.#options.leftSerde : this.#options.rightSerde).serialize(topic, value), now());
+    const bytes = (isLeft ? this.#options.leftSerde : this.#options.rightSerde).serialize(topic, value);
+    for (let next = 0; !overlay.putIfAbsent(row, bytes, now()); ) writeUint32(row, row.length - sequenceBytes, ++next);
   }
 
   remove(timestamp: number, isLeft: boolean, key: unknown): void {

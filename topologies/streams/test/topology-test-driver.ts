@@ -172,11 +172,11 @@ export class TopologyTestDriver implements Disposable {
       let delivered = false;
       for (const application of this.#applications) {
         application.readGlobals();
-        if (application.processAnswered()) delivered = true;
         if (this.#recordsPerCommit > 1) {
           if (application.deliverSlices(this.#recordsPerCommit)) delivered = true;
           continue;
         }
+        if (application.processAnswered()) delivered = true;
         for (const partition of application.waiting()) {
           application.deliver(partition);
           for (const one of this.#applications) one.readGlobals();
