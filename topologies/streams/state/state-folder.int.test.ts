@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { byteString } from './bytes.ts';
 import { StateFolder, StateFolderInUseError } from './state-folder.ts';
 
 let folder: string;
@@ -32,7 +33,7 @@ async function leaveARow(): Promise<void> {
 async function isThere(): Promise<boolean> {
   const state = new StateFolder(folder);
   const storage = state.storage('app', '0_0');
-  const there = storage.store(spec).get(key) !== null;
+  const there = storage.store(spec).get(key, byteString(key)) !== null;
   await storage.close();
   state.close();
   return there;
