@@ -1,4 +1,4 @@
-import { JoinWindows, Serdes, type StreamsBuilder, type TopicLike } from '../index.ts';
+import { JoinWindows, Serdes, type StreamsBuilder, TimeWindows, type TopicLike, WindowedSerdes } from '../index.ts';
 import type { ProducedRecord } from '../kafka/port.ts';
 import { type Sale, saleSerde } from './sale.ts';
 
@@ -96,17 +96,55 @@ export const cases: readonly Case[] = [
         .to(out),
     input: twoTopics,
   },
+  {
+    name: 'windowed-count',
+    target: null,
+    hasState: true,
+    build: (builder) =>
+      builder
+        .stream(left)
+        .groupByKey()
+        .windowedBy(TimeWindows.ofSizeAndGrace(1_000, 1_000))
+        .count({ store: 'sold-by-second' })
+        .toStream()
+        .to({ ...counts, keySerde: WindowedSerdes.timeWindowed(Serdes.string, 1_000) }),
+    input: oneTopic,
+  },
+  {
+    name: 'foreign-key-join',
+    target: null,
+    hasState: true,
+    build: (builder) =>
+      builder
+        .table(left, { store: 'left-rows' })
+        .join(builder.table(right, { store: 'right-rows' }), ({ bookId }) => bookId, sum, { as: 'by-book' })
+        .toStream()
+        .to(out),
+    input: (index, key) =>
+      index % 2 === 0
+        ? { ...record(left.name, index, key), key: Serdes.string.serialize(left.name, `order-of-${key}`) }
+        : record(right.name, index, key),
+  },
 ];
 
-/** The same records on every call: keys come from a generator with a seed (a linear congruential one). */
-export function inputOf(one: Case, records: number, keys: number): readonly ProducedRecord[] {
-  let random = 42;
+export interface InputRange {
+  readonly from: number;
+  readonly records: number;
+  readonly batch: number;
+  readonly keys: number;
+}
+
+/** The same batches on every call: keys come from a generator with a seed (a linear congruential one). */
+export function* inputOf(one: Case, { from, records, batch, keys }: InputRange): Generator<readonly ProducedRecord[]> {
+  let random = from + 42;
   let key = '';
-  return Array.from({ length: records }, (_, index) => {
-    if (index % 2 === 0) {
-      random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0;
-      key = `book-${String(random % keys).padStart(7, '0')}`;
-    }
-    return one.input(index, key);
-  });
+  for (let begin = from; begin < from + records; begin += batch) {
+    yield Array.from({ length: Math.min(batch, from + records - begin) }, (_, at) => {
+      if (at % 2 === 0) {
+        random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0;
+        key = `book-${String(random % keys).padStart(7, '0')}`;
+      }
+      return one.input(begin + at, key);
+    });
+  }
 }

@@ -1,5 +1,5 @@
 // Records a second that the engine takes, driven by the TopologyTestDriver: `npm run bench -- driver [case …] [options]`
-//   --records N  input of a round (100,000)    --rounds N  measured rounds after one to warm up (5)
+//   --records N  input of a round (100,000)    --rounds N  measured rounds (9)    --warm-up N  rounds before them (8)
 //   --profile    where the time goes, also when the target is met
 //   --against P  the same by the library in another folder (its `topologies/streams`), in turn, and the ratio of the two
 // Bytes wait in the broker in memory, in batches; measured is all from there to bytes in the output topic: serdes, nodes, state, changelogs, commits.
@@ -12,19 +12,21 @@ import { parseArgs } from 'node:util';
 import { crc32 } from 'node:zlib';
 import type { ProducedRecord } from '../kafka/port.ts';
 import { type Case, cases, inputOf } from './cases.ts';
-import { hotFunctions } from './hot-functions.ts';
+import { HotFunctions } from './hot-functions.ts';
 
 const { values: options, positionals: wanted } = parseArgs({
   allowPositionals: true,
   options: {
     records: { type: 'string', default: '100000' },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '9' },
+    'warm-up': { type: 'string', default: '8' },
     profile: { type: 'boolean', default: false },
     against: { type: 'string' },
   },
 });
 const records = Number(options.records);
 const rounds = Number(options.rounds);
+const warmUp = Number(options['warm-up']);
 const keys = 5_000;
 const batchSize = 5_000;
 
@@ -41,13 +43,13 @@ const libraryIn = async (folder: string): Promise<Library> => ({
   lmdb: await import(pathToFileURL(join(folder, 'state', 'lmdb-storage.ts')).href),
 });
 
-interface Round {
-  readonly recordsPerSecond: number;
-  readonly wallMs: number;
-  readonly output: readonly ProducedRecord[];
+/** What is measured: takes batches, and gives what came out of them. */
+interface Runner extends Disposable {
+  take(batch: readonly ProducedRecord[]): void;
+  output(): readonly ProducedRecord[];
 }
 
-function round(library: Library, one: Case, storage: Storage, input: readonly ProducedRecord[]): Round {
+function engine(library: Library, one: Case, storage: Storage): Runner {
   const folder = mkdtempSync(join(tmpdir(), 'streams-bench-'));
   const { StreamsBuilder, TopologyTestDriver } = library.streams;
   const builder = new StreamsBuilder();
@@ -58,69 +60,95 @@ function round(library: Library, one: Case, storage: Storage, input: readonly Pr
       storage: (_application: string, task: string) => new library.lmdb.LmdbStorage(join(folder, task)),
     }),
   });
-  try {
-    const began = performance.now();
-    const cpu = process.threadCpuUsage();
-    for (let from = 0; from < input.length; from += batchSize) {
-      driver.broker.append(input.slice(from, from + batchSize));
+  return {
+    take(batch) {
+      driver.broker.append(batch);
       driver.run();
-    }
-    const { user, system } = process.threadCpuUsage(cpu);
-    const wallMs = performance.now() - began;
-    return { recordsPerSecond: (input.length * 1e6) / (user + system), wallMs, output: driver.broker.records('out') };
-  } finally {
-    driver[Symbol.dispose]();
-    rmSync(folder, { recursive: true, force: true });
-  }
+    },
+    output() {
+      const records = driver.broker.records('out');
+      driver.broker.truncate(); // the engine is measured, not how a heap grows that keeps everything
+      return records;
+    },
+    [Symbol.dispose]() {
+      driver[Symbol.dispose]();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 /** The same work without an engine. */
-function roundByHand(byHand: NonNullable<Case['byHand']>, input: readonly ProducedRecord[]): Round {
-  const began = performance.now();
-  const cpu = process.threadCpuUsage();
-  const output: ProducedRecord[] = [];
-  for (const record of input) {
-    const result = byHand(record);
-    if (result !== null) output.push(result);
-  }
-  const { user, system } = process.threadCpuUsage(cpu);
-  return { recordsPerSecond: (input.length * 1e6) / (user + system), wallMs: performance.now() - began, output };
+function byHand(answer: NonNullable<Case['byHand']>): Runner {
+  let output: ProducedRecord[] = [];
+  return {
+    take(batch) {
+      output = [];
+      for (const record of batch) {
+        const result = answer(record);
+        if (result !== null) output.push(result);
+      }
+    },
+    output: () => output,
+    [Symbol.dispose]() {},
+  };
 }
 
-/** Count and checksum of everything on the output topic: two rounds of one case must agree. */
-function summaryOf({ output }: Round): string {
-  let hash = 0;
-  for (const { key, value, timestamp } of output) {
-    hash = crc32(`${timestamp}`, hash);
-    if (key !== null) hash = crc32(key, hash);
-    if (value !== null) hash = crc32(value, hash);
+interface Round {
+  readonly rate: number;
+  readonly wallRate: number;
+  /** Count and checksum of all output: rounds of one case must agree. */
+  readonly summary: string;
+}
+
+function round(one: Case, runner: Runner, from: number, watch = (work: () => void): void => work()): Round {
+  let [cpuMicros, wallMs, outputs, hash] = [0, 0, 0, 0];
+  for (const batch of inputOf(one, { from, records, batch: batchSize, keys })) {
+    const began = performance.now();
+    const cpu = process.threadCpuUsage();
+    watch(() => runner.take(batch));
+    const { user, system } = process.threadCpuUsage(cpu);
+    wallMs += performance.now() - began;
+    cpuMicros += user + system;
+    for (const { key, value, timestamp } of runner.output()) {
+      outputs += 1;
+      hash = crc32(`${timestamp}`, hash);
+      if (key !== null) hash = crc32(key, hash);
+      if (value !== null) hash = crc32(value, hash);
+    }
   }
-  return `${output.length.toLocaleString('en').padStart(9)} #${hash.toString(16).padStart(8, '0')}`;
+  const summary = `${outputs.toLocaleString('en').padStart(9)} #${hash.toString(16).padStart(8, '0')}`;
+  return { rate: (records * 1e6) / cpuMicros, wallRate: (records * 1_000) / wallMs, summary };
 }
 
 const sorted = (numbers: readonly number[]): readonly number[] => [...numbers].sort((a, b) => a - b);
 const median = (numbers: readonly number[]): number => sorted(numbers)[numbers.length >> 1] ?? Number.NaN;
 const thousands = (number: number): string => Math.round(number).toLocaleString('en').padStart(9);
 
-/** Runs in turn whatever is to be compared, so that a busy machine is busy for all. @returns whether the target is met */
-async function measure(one: Case, storage: Storage, here: Library, there: Library | null): Promise<boolean> {
-  const input = inputOf(one, records, keys);
-  const { byHand } = one;
-  const runs = new Map<string, () => Round>([['here', () => round(here, one, storage, input)]]);
-  if (there !== null) runs.set('there', () => round(there, one, storage, input));
-  if (byHand !== undefined) runs.set('by hand', () => roundByHand(byHand, input));
-  const rates = new Map([...runs.keys()].map((name) => [name, [] as number[]]));
+/**
+ * Runs in turn whatever is to be compared, so that a busy machine is busy for all. Each goes on where its last round ended: V8 begins anew with
+ * the closures of a new graph, and a task lives long. @returns whether the target is met
+ */
+function measure(one: Case, storage: Storage, here: Library, there: Library | null): boolean {
+  using runners = new DisposableStack();
+  const ourEngine = runners.use(engine(here, one, storage));
+  const compared = new Map<string, Runner>([['here', ourEngine]]);
+  if (there !== null) compared.set('there', runners.use(engine(there, one, storage)));
+  if (one.byHand !== undefined) compared.set('by hand', runners.use(byHand(one.byHand)));
+  const rates = new Map([...compared.keys()].map((name) => [name, [] as number[]]));
   const wallRates: number[] = [];
   let summary = '';
-  for (let index = -1; index < rounds; index++) {
-    for (const [name, run] of runs) {
-      const result = run();
-      const found = summaryOf(result);
-      if (summary === '') summary = found;
-      if (found !== summary) throw new Error(`${one.name}, ${name}: the output is ${found}, and was ${summary}`);
-      if (index < 0) continue;
-      rates.get(name)?.push(result.recordsPerSecond);
-      if (name === 'here') wallRates.push((records * 1_000) / result.wallMs);
+  for (let index = 0; index < warmUp + rounds; index++) {
+    summary = '';
+    for (const [name, runner] of compared) {
+      const result = round(one, runner, index * records);
+      if (summary === '') summary = result.summary;
+      if (result.summary !== summary)
+        throw new Error(
+          `${one.name}, ${name}: the output is ${result.summary}, and that of the engine here ${summary}`,
+        );
+      if (index < warmUp) continue;
+      rates.get(name)?.push(result.rate);
+      if (name === 'here') wallRates.push(result.wallRate);
     }
   }
   const ours = sorted(rates.get('here') ?? []);
@@ -141,8 +169,11 @@ async function measure(one: Case, storage: Storage, here: Library, there: Librar
   }
   if (target !== null) columns.push(`target ${thousands(target).trim()}: ${met ? 'met' : 'MISSED'}`);
   console.log(columns.join('  '));
-  if (!met || options.profile)
-    for (const line of await hotFunctions(() => round(here, one, storage, input), 25)) console.log(`    ${line}`);
+  if (!met || options.profile) {
+    const hot = new HotFunctions();
+    round(one, ourEngine, (warmUp + rounds) * records, (work) => hot.watch(work));
+    for (const line of hot.lines(25)) console.log(`    ${line}`);
+  }
   return met;
 }
 
@@ -157,6 +188,6 @@ console.log(`${'case'.padEnd(20)}  state   ${'records a CPU second'.padStart(22)
 let allMet = true;
 for (const one of chosen) {
   const storages: readonly Storage[] = one.hasState ? ['memory', 'lmdb'] : ['memory'];
-  for (const storage of storages) if (!(await measure(one, storage, here, there))) allMet = false;
+  for (const storage of storages) if (!measure(one, storage, here, there)) allMet = false;
 }
 process.exitCode = allMet ? 0 : 1;

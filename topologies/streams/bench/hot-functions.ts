@@ -1,33 +1,45 @@
-import type { Runtime } from 'node:inspector';
-import { Session } from 'node:inspector/promises';
+import { type Profiler, type Runtime, Session } from 'node:inspector';
 import { basename } from 'node:path';
 
-/** Runs `work` under V8's sampling profiler. @returns the functions with the most time of their own, as lines of text */
-export async function hotFunctions(work: () => void, count: number): Promise<readonly string[]> {
-  const session = new Session();
-  session.connect();
-  await session.post('Profiler.enable');
-  await session.post('Profiler.setSamplingInterval', { interval: 200 });
-  await session.post('Profiler.start');
-  work();
-  const { profile } = await session.post('Profiler.stop');
-  session.disconnect();
-  const parents = new Map(
-    profile.nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node] as const)),
-  );
-  const own = new Map<string, number>();
-  let all = 0;
-  for (const { id, callFrame, hitCount = 0 } of profile.nodes) {
-    // V8's own code has no place: who called it says more.
-    const caller = callFrame.url === '' ? parents.get(id)?.callFrame : undefined;
-    const name = caller === undefined ? nameOf(callFrame) : `${nameOf(callFrame)} < ${nameOf(caller)}`;
-    own.set(name, (own.get(name) ?? 0) + hitCount);
-    all += hitCount;
+/** Adds up in which functions V8's sampling profiler found the work that it was shown. */
+export class HotFunctions {
+  readonly #session = new Session();
+  readonly #hits = new Map<string, number>();
+
+  constructor() {
+    this.#session.connect();
+    this.#session.post('Profiler.enable');
+    this.#session.post('Profiler.setSamplingInterval', { interval: 200 });
   }
-  return [...own]
-    .sort((a, b) => b[1] - a[1])
-    .slice(0, count)
-    .map(([name, hits]) => `${((100 * hits) / all).toFixed(1).padStart(5)} %  ${name}`);
+
+  watch(work: () => void): void {
+    this.#session.post('Profiler.start');
+    work();
+    this.#session.post('Profiler.stop', (error, { profile }) => {
+      if (error !== null) throw error;
+      this.#add(profile);
+    });
+  }
+
+  #add({ nodes }: Profiler.Profile): void {
+    const parents = new Map(nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node] as const)));
+    for (const { id, callFrame, hitCount = 0 } of nodes) {
+      // V8's own code has no place: who called it says more.
+      const caller = callFrame.url === '' ? parents.get(id)?.callFrame : undefined;
+      const name = caller === undefined ? nameOf(callFrame) : `${nameOf(callFrame)} < ${nameOf(caller)}`;
+      this.#hits.set(name, (this.#hits.get(name) ?? 0) + hitCount);
+    }
+  }
+
+  /** Those with the most time of their own. */
+  lines(count: number): readonly string[] {
+    let all = 0;
+    for (const hits of this.#hits.values()) all += hits;
+    return [...this.#hits]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, count)
+      .map(([name, hits]) => `${((100 * hits) / all).toFixed(1).padStart(5)} %  ${name}`);
+  }
 }
 
 const nameOf = ({ functionName, url, lineNumber }: Runtime.CallFrame): string =>

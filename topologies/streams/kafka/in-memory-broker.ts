@@ -8,9 +8,17 @@ import type {
 } from './port.ts';
 import { partitionName } from './port.ts';
 
+interface Log {
+  /** Offset of the first record that is still there. */
+  start: number;
+  records: ConsumedRecord[];
+}
+
+const endOf = ({ start, records }: Log): number => start + records.length;
+
 /** Logs in memory for tests: partitions, offsets and committed positions as on a broker; a commit is one transaction. */
 export class InMemoryBroker {
-  readonly #logs = new Map<string, ConsumedRecord[][]>();
+  readonly #logs = new Map<string, readonly Log[]>();
   readonly #committed = new Map<string, CommittedOffset>();
 
   /** Told of every record in the order of appending, over all topics. */
@@ -21,7 +29,7 @@ export class InMemoryBroker {
     if (!this.#logs.has(topic))
       this.#logs.set(
         topic,
-        Array.from({ length: partitions }, () => []),
+        Array.from({ length: partitions }, () => ({ start: 0, records: [] })),
       );
   }
 
@@ -41,19 +49,18 @@ export class InMemoryBroker {
 
   append(records: readonly ProducedRecord[]): BaseOffsets {
     const base = new Map<string, number>();
-    let log: ConsumedRecord[] | undefined;
-    let last: ProducedRecord | undefined;
+    const known = new Set<Log>();
     for (const record of records) {
       const { topic, partition, timestamp, key, value, headers } = record;
-      if (log === undefined || topic !== last?.topic || partition !== last.partition) {
-        const name = partitionName(record);
-        log = this.#logs.get(topic)?.[partition];
-        if (log === undefined) throw new Error(`there is no ${name}; create the topic first`);
-        if (!base.has(name)) base.set(name, log.length);
-        last = record;
+      const log = this.#logs.get(topic)?.[partition];
+      if (log === undefined) throw new Error(`there is no ${partitionName(record)}; create the topic first`);
+      const offset = endOf(log);
+      if (!known.has(log)) {
+        known.add(log);
+        base.set(partitionName(record), offset);
       }
-      const appended = { topic, partition, offset: log.length, timestamp, key, value, headers };
-      log.push(appended);
+      const appended = { topic, partition, offset, timestamp, key, value, headers };
+      log.records.push(appended);
       this.onAppend?.(appended);
     }
     return base;
@@ -68,14 +75,16 @@ export class InMemoryBroker {
   }
 
   end(partition: TopicPartition): number {
-    return this.#logs.get(partition.topic)?.[partition.partition]?.length ?? 0;
+    const log = this.#logs.get(partition.topic)?.[partition.partition];
+    return log === undefined ? 0 : endOf(log);
   }
 
   /** At most `max` records from `offset` on. */
   fetch(partition: TopicPartition, offset: number, max = Number.POSITIVE_INFINITY): FetchedBatch {
-    const log = this.#logs.get(partition.topic)?.[partition.partition] ?? [];
-    const records = log.slice(offset, max === Number.POSITIVE_INFINITY ? undefined : offset + max);
-    const end = log.length;
+    const log = this.#logs.get(partition.topic)?.[partition.partition] ?? { start: 0, records: [] };
+    const from = offset - log.start;
+    const records = log.records.slice(from, max === Number.POSITIVE_INFINITY ? undefined : from + max);
+    const end = endOf(log);
     return {
       topic: partition.topic,
       partition: partition.partition,
@@ -83,12 +92,20 @@ export class InMemoryBroker {
       nextOffset: offset + records.length,
       highWatermark: end,
       lastStableOffset: end,
-      logStartOffset: 0,
+      logStartOffset: log.start,
     };
   }
 
   /** Every record of a topic, partition by partition. */
   records(topic: string): readonly ConsumedRecord[] {
-    return (this.#logs.get(topic) ?? []).flat();
+    return (this.#logs.get(topic) ?? []).flatMap((log) => log.records);
+  }
+
+  /** Forgets all that was appended so far, as retention would; offsets go on. For long runs: nobody may have to read it any more. */
+  truncate(): void {
+    for (const log of [...this.#logs.values()].flat()) {
+      log.start = endOf(log);
+      log.records = [];
+    }
   }
 }
