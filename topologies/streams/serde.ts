@@ -13,6 +13,13 @@ export interface Serde<T> {
    * known, also when it is "there is no such schema" (then `deserialize` throws), and rejects while it cannot be known: ask again later.
    */
   prepare?(topic: string, bytes: Uint8Array): Promise<void> | undefined;
+  /**
+   * True: bytes do not depend on the topic. What was read is then stored and sent on as it came, without being written again. Only where a value
+   * that was read is never changed in place, as the engine asks of everybody.
+   */
+  readonly ofAnyTopic?: boolean;
+  /** The bytes of `serialize` as a string, one char a byte, where that costs less than to make them. */
+  byteString?(topic: string, value: T): string;
 }
 
 const encoder = new TextEncoder();
@@ -37,11 +44,17 @@ const string: Serde<string> = {
     for (let i = 0; i < bytes.length; i++) if ((bytes[i] ?? 0) > 0x7f) return decoder.decode(bytes);
     return byteString(bytes);
   },
+  ofAnyTopic: true,
+  byteString: (_topic, value) => {
+    for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0x7f) return byteString(encoder.encode(value));
+    return value;
+  },
 };
 
 const bytes: Serde<Uint8Array> = {
   serialize: (_topic, value) => value,
   deserialize: (_topic, value) => value,
+  ofAnyTopic: true,
 };
 
 /** A DataView over the bytes themselves would move them off V8's heap, which costs ten times as much as to copy them. */
@@ -62,6 +75,7 @@ const long: Serde<bigint> = {
     scratch.setUint32(4, readUint32(value, 4));
     return scratch.getBigInt64(0);
   },
+  ofAnyTopic: true,
 };
 
 /** Whole numbers within ±2^53 in the bytes of `long`. */
@@ -77,12 +91,14 @@ const integer: Serde<number> = {
     if (value.length !== 8) throw new RangeError(`${topic}: a whole number has 8 bytes, these are ${value.length}`);
     return (readUint32(value, 0) | 0) * 0x1_0000_0000 + readUint32(value, 4);
   },
+  ofAnyTopic: true,
 };
 
 /** For tests and small tools. The order of an object's members is part of the bytes, so do not use it for keys that are objects. */
 const json = <T>(): Serde<T> => ({
   serialize: (_topic, value) => encoder.encode(JSON.stringify(value)),
   deserialize: (_topic, value): T => JSON.parse(decoder.decode(value)),
+  ofAnyTopic: true,
 });
 
 export const Serdes = { string, bytes, long, integer, json } as const;

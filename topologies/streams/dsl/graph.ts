@@ -7,8 +7,8 @@ import type {
   ProcessorNode,
   SinkNode,
   SourceNode,
-  StoreBuilder,
   TaskContext,
+  TaskStoreBuilder,
   TopologyNode,
 } from '../plan/node.ts';
 import { Topology } from '../plan/topology.ts';
@@ -26,7 +26,7 @@ export interface GraphOptions {
 /** What the DSL writes into while an author builds. Names count up as in Kafka Streams, so that equal code gives equal names. */
 export class Graph {
   readonly #nodes: TopologyNode[] = [];
-  readonly #stores = new Map<string, StoreBuilder>();
+  readonly #stores = new Map<string, TaskStoreBuilder>();
   readonly #globalTables: GlobalTable[] = [];
   readonly #coPartitioned: CoPartitioned[] = [];
   readonly semantics: GraphOptions['semantics'];
@@ -87,7 +87,7 @@ export class Graph {
     return this.#add({ kind: 'sink', ...node });
   }
 
-  addStore(store: StoreBuilder): void {
+  addStore(store: TaskStoreBuilder): void {
     const there = this.#stores.get(store.spec.name);
     if (there !== undefined && there !== store) {
       throw new TopologyError(

@@ -3,7 +3,7 @@ import type { Header } from '../kafka/port.ts';
 import type { AnyRecord, RecordMetadata } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
 import type { StoreHost } from '../state/key-value-store.ts';
-import type { StateStore, StoreSpec } from '../state/state-store.ts';
+import type { SelfKept, SelfKeptHost, StateStore, StoreSpec } from '../state/state-store.ts';
 
 /** Why a record was not processed further; each is counted, none vanishes silently. */
 export type DropReason =
@@ -58,11 +58,19 @@ export interface TaskContext {
   ): void;
 }
 
-/** Makes one store of one task. */
+/** Makes one store of one task: over rows that the engine keeps for it, … */
 export interface StoreBuilder {
   readonly spec: StoreSpec;
   open(host: StoreHost): StateStore;
 }
+
+/** … or one that keeps them itself, in memory. */
+export interface SelfKeptStoreBuilder {
+  readonly spec: StoreSpec;
+  openSelfKept(host: SelfKeptHost): SelfKept;
+}
+
+export type TaskStoreBuilder = StoreBuilder | SelfKeptStoreBuilder;
 
 export type TimestampExtractor = (
   record: { readonly key: unknown; readonly value: unknown; readonly timestamp: number },

@@ -3,7 +3,7 @@ import { TopologyError } from '../errors.ts';
 import type { ApplicationPlan, SourcePlan, StorePlan, SubTopologyPlan } from './application-plan.ts';
 import { describeMermaid } from './describe-mermaid.ts';
 import { describeText } from './describe-text.ts';
-import type { CoPartitioned, GlobalTable, SinkNode, SourceNode, StoreBuilder, TopologyNode } from './node.ts';
+import type { CoPartitioned, GlobalTable, SinkNode, SourceNode, TaskStoreBuilder, TopologyNode } from './node.ts';
 import { describeTopology, type TopologyDescription } from './topology-description.ts';
 
 /** A connected part of the graph. */
@@ -12,7 +12,7 @@ export interface SubTopology {
   readonly nodes: readonly TopologyNode[];
   readonly sources: readonly SourceNode[];
   readonly sinks: readonly SinkNode[];
-  readonly stores: readonly StoreBuilder[];
+  readonly stores: readonly TaskStoreBuilder[];
 }
 
 export const internalTopicOf = (applicationId: string, topic: string): string => `${applicationId}-${topic}`;
@@ -30,7 +30,7 @@ export class Topology {
 
   constructor(graph: {
     readonly nodes: readonly TopologyNode[];
-    readonly stores: ReadonlyMap<string, StoreBuilder>;
+    readonly stores: ReadonlyMap<string, TaskStoreBuilder>;
     readonly globalTables: readonly GlobalTable[];
     readonly coPartitioned: readonly CoPartitioned[];
   }) {
@@ -99,7 +99,7 @@ export function childrenOf(nodes: readonly TopologyNode[]): ReadonlyMap<Topology
 
 function checkNames(
   nodes: readonly TopologyNode[],
-  stores: ReadonlyMap<string, StoreBuilder>,
+  stores: ReadonlyMap<string, TaskStoreBuilder>,
   globals: ReadonlySet<string>,
 ): void {
   const names = new Set<string>();
@@ -133,7 +133,7 @@ function checkNames(
 function checkGlobalTables(
   tables: readonly GlobalTable[],
   nodes: readonly TopologyNode[],
-  stores: ReadonlyMap<string, StoreBuilder>,
+  stores: ReadonlyMap<string, TaskStoreBuilder>,
 ): void {
   const names = new Set(stores.keys());
   const topics = new Set(
@@ -158,7 +158,7 @@ function checkGlobalTables(
 /** Nodes that an edge or a store connects run in one task. Numbered in the order in which their first node was written. */
 function cut(
   nodes: readonly TopologyNode[],
-  stores: ReadonlyMap<string, StoreBuilder>,
+  stores: ReadonlyMap<string, TaskStoreBuilder>,
   globals: ReadonlySet<string>,
 ): readonly SubTopology[] {
   const leader = new Map<TopologyNode, TopologyNode>(nodes.map((node) => [node, node]));

@@ -3,8 +3,9 @@ import { partitionName } from '../kafka/port.ts';
 import type { GlobalTable } from '../plan/node.ts';
 import { checkKey } from '../state/bytes.ts';
 import { type StoreHost, TypedKeyValueStore, timestamped, timestampedSerde } from '../state/key-value-store.ts';
-import { Overlay, UndoLog } from '../state/overlay.ts';
+import { Overlay } from '../state/overlay.ts';
 import type { RowWrite, StateStore, TaskStorage, TimestampedKeyValueStore } from '../state/state-store.ts';
+import { UndoLog } from '../state/undo-log.ts';
 import { deadLetterOf } from './dead-letter.ts';
 import type { GlobalTask } from './task.ts';
 

@@ -18,6 +18,7 @@ import { AsyncCalls } from './async-calls.ts';
 import { deadLetterOf } from './dead-letter.ts';
 import type { FailureHandler, FailureHandling } from './failure-handling.ts';
 import { InputPositions } from './input-positions.ts';
+import { LastRead } from './last-read.ts';
 import { messageOf } from './log.ts';
 import { NodeGraph } from './node-graph.ts';
 import { PartitionGroup } from './partition-group.ts';
@@ -55,6 +56,7 @@ export class StreamTask implements Task, TaskContext {
   readonly #sources = new Map<string, SourceNode>();
   readonly #stores: TaskStores;
   readonly #positions = new InputPositions();
+  readonly #lastRead = new LastRead();
   readonly #buffers: PartitionGroup;
   #graph: NodeGraph | null = null;
   #calls: AsyncCalls | null = null;
@@ -87,6 +89,7 @@ export class StreamTask implements Task, TaskContext {
       builders: options.sub.stores,
       storage: options.storage,
       recordTime: () => this.#recordTime,
+      lastRead: this.#lastRead,
     });
   }
 
@@ -185,6 +188,7 @@ export class StreamTask implements Task, TaskContext {
       if (record.timestamp > position.time) position.time = record.timestamp;
       if (record.timestamp > this.#streamTime) this.#streamTime = record.timestamp;
       this.#recordTime = record.timestamp;
+      this.#lastRead.note(source, record.key, raw.key, record.value, raw.value);
       this.#stores.mark();
       const outputs = this.#outputs.length;
       this.#graph?.push(source.name, record);
@@ -342,8 +346,8 @@ export class StreamTask implements Task, TaskContext {
   #send(node: SinkNode, record: AnyRecord): void {
     const named = typeof node.topic === 'string' ? node.topic : node.topic(record.key, record.value, record);
     const topic = node.internal ? internalTopicOf(this.applicationId, named) : named;
-    const key = record.key === null ? null : node.keySerde.serialize(topic, record.key);
-    const value = record.value === null ? null : node.valueSerde.serialize(topic, record.value);
+    const key = record.key === null ? null : this.#lastRead.keyBytes(node.keySerde, topic, record.key);
+    const value = record.value === null ? null : this.#lastRead.valueBytes(node.valueSerde, topic, record.value);
     const count = this.#options.partitionsOf(topic);
     const partition = node.partitioner?.(record.key, record.value, count) ?? partitionForKey(key, count);
     if (!(Number.isInteger(partition) && partition >= 0 && partition < count))

@@ -1,36 +1,53 @@
 import { EngineRuleError } from '../errors.ts';
 import type { BaseOffsets, ConsumedRecord, Header, ProducedRecord } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
-import type { StoreBuilder } from '../plan/node.ts';
+import type { StoreBuilder, TaskStoreBuilder } from '../plan/node.ts';
 import { changelogTopicOf } from '../plan/topology.ts';
-import { Overlay, UndoLog } from '../state/overlay.ts';
-import type { RowWrite, StateStore, TaskStorage } from '../state/state-store.ts';
+import { Overlay } from '../state/overlay.ts';
+import type { RowWrite, SelfKept, StateStore, TaskStorage } from '../state/state-store.ts';
+import { UndoLog } from '../state/undo-log.ts';
+import type { LastRead } from './last-read.ts';
 import type { ChangelogPosition } from './task.ts';
 
 export interface TaskStoresOptions {
   readonly applicationId: string;
   readonly taskId: string;
   readonly partition: number;
-  readonly builders: readonly StoreBuilder[];
+  readonly builders: readonly TaskStoreBuilder[];
   readonly storage: TaskStorage;
   /** Time of the record or punctuation under way. */
   readonly recordTime: () => number;
+  readonly lastRead: LastRead;
 }
 
-interface OpenStore {
+/** Rows under an overlay, with a typed store over them that is opened anew with each start. */
+interface OverlaidStore {
   readonly builder: StoreBuilder;
-  readonly overlay: Overlay;
+  readonly rows: Overlay;
   readonly changelog: string | null;
   store: StateStore;
   /** Entries of the transaction in flight. */
   inFlight: number;
 }
 
+interface SelfKeptStore {
+  readonly rows: SelfKept;
+  readonly changelog: string | null;
+  readonly store: SelfKept;
+  inFlight: number;
+  /** Next offset of its changelog; never on disk, since its rows are not. */
+  position: number;
+}
+
+type OpenStore = OverlaidStore | SelfKeptStore;
+
+const isSelfKept = (open: OpenStore): open is SelfKeptStore => 'position' in open;
+
 const noHeaders: readonly Header[] = [];
 const positionOf = (store: string): string => `changelog:${store}`;
 
 /**
- * The stores of one task. Writes stay in overlays until the transaction with their changelog entries is committed; then rows and changelog
+ * The stores of one task. Writes stay uncommitted until the transaction with their changelog entries is committed; then rows and changelog
  * positions go into the storage in one write, so that it is never ahead.
  */
 export class TaskStores {
@@ -40,22 +57,30 @@ export class TaskStores {
 
   constructor(options: TaskStoresOptions) {
     this.#options = options;
-    for (const builder of options.builders) {
-      const { name, logged, keySuffixBytes } = builder.spec;
-      const overlay = new Overlay(options.storage.store(builder.spec), this.#undo, keySuffixBytes);
-      const changelog = logged ? changelogTopicOf(options.applicationId, name) : null;
-      this.#stores.set(name, { builder, overlay, changelog, store: this.#open(builder, overlay), inFlight: 0 });
-    }
+    for (const builder of options.builders) this.#stores.set(builder.spec.name, this.#opened(builder));
   }
 
-  #open(builder: StoreBuilder, overlay: Overlay): StateStore {
+  #opened(builder: TaskStoreBuilder): OpenStore {
+    const { applicationId, storage, lastRead } = this.#options;
+    const { name, logged, keySuffixBytes } = builder.spec;
+    const topic = changelogTopicOf(applicationId, name);
+    const changelog = logged ? topic : null;
+    if ('openSelfKept' in builder) {
+      const store = builder.openSelfKept({ topic, undo: this.#undo, lastRead });
+      return { rows: store, changelog, store, inFlight: 0, position: 0 };
+    }
+    const rows = new Overlay(storage.store(builder.spec), this.#undo, keySuffixBytes);
+    return { builder, rows, changelog, store: this.#typed(builder, rows), inFlight: 0 };
+  }
+
+  #typed(builder: StoreBuilder, overlay: Overlay): StateStore {
     const { applicationId, recordTime } = this.#options;
     return builder.open({ overlay, topic: changelogTopicOf(applicationId, builder.spec.name), now: recordTime });
   }
 
   /** Opens each store anew, over the same rows: nothing that it remembers beside them stays. */
   reopen(): void {
-    for (const open of this.#stores.values()) open.store = this.#open(open.builder, open.overlay);
+    for (const open of this.#stores.values()) if (!isSelfKept(open)) open.store = this.#typed(open.builder, open.rows);
   }
 
   get(name: string): StateStore | undefined {
@@ -70,14 +95,20 @@ export class TaskStores {
 
   get changelogs(): readonly ChangelogPosition[] {
     const { storage, partition } = this.#options;
-    return [...this.#stores].flatMap(([store, { changelog }]) =>
-      changelog === null
-        ? []
-        : [{ store, topic: changelog, partition, position: Number(storage.metadata(positionOf(store)) ?? 0) }],
-    );
+    return [...this.#stores].flatMap(([store, open]) => {
+      if (open.changelog === null) return [];
+      const position = isSelfKept(open) ? open.position : Number(storage.metadata(positionOf(store)) ?? 0);
+      return [{ store, topic: open.changelog, partition, position }];
+    });
   }
 
   restore(store: string, records: readonly ConsumedRecord[], nextOffset: number): void {
+    const open = this.#stores.get(store);
+    if (open !== undefined && isSelfKept(open)) {
+      open.store.restore(records.flatMap(({ key, value }) => (key === null ? [] : [{ key, value }])));
+      open.position = nextOffset;
+      return;
+    }
     const rows = records.flatMap((record): RowWrite[] => (record.key === null ? [] : [[record.key, record.value]]));
     this.#options.storage.write({
       rows: new Map([[store, rows]]),
@@ -87,6 +118,12 @@ export class TaskStores {
 
   wipe(store: string): void {
     const { storage } = this.#options;
+    const open = this.#stores.get(store);
+    if (open !== undefined && isSelfKept(open)) {
+      open.store.clear();
+      open.position = 0;
+      return;
+    }
     storage.clear(store);
     storage.write({ rows: new Map(), metadata: new Map([[positionOf(store), null]]) });
   }
@@ -105,14 +142,14 @@ export class TaskStores {
   // ---- commit
 
   get dirty(): boolean {
-    for (const { overlay } of this.#stores.values()) if (overlay.dirty) return true;
+    for (const { rows } of this.#stores.values()) if (rows.dirtyCount > 0) return true;
     return false;
   }
 
   /** Rows that the next `takeDirty` would take. */
   get dirtyCount(): number {
     let count = 0;
-    for (const { overlay } of this.#stores.values()) count += overlay.dirtyCount;
+    for (const { rows } of this.#stores.values()) count += rows.dirtyCount;
     return count;
   }
 
@@ -121,7 +158,7 @@ export class TaskStores {
     const { partition } = this.#options;
     for (const open of this.#stores.values()) {
       open.inFlight = 0;
-      for (const { key, value, timestamp } of open.overlay.takeDirty()) {
+      for (const { key, value, timestamp } of open.rows.takeDirty()) {
         if (open.changelog === null) continue;
         records.push({ topic: open.changelog, partition, timestamp, key, value, headers: noHeaders });
         open.inFlight += 1;
@@ -131,23 +168,33 @@ export class TaskStores {
 
   /** The transaction with what `takeDirty` gave is committed. @throws EngineRuleError – `baseOffsets` lacks a changelog that it wrote */
   committed(baseOffsets: BaseOffsets): void {
-    const { storage, taskId, partition } = this.#options;
+    const { storage } = this.#options;
     const rows = new Map<string, Iterable<RowWrite>>();
     const metadata = new Map<string, string>();
-    for (const [name, { overlay, changelog, inFlight }] of this.#stores) {
-      rows.set(name, overlay.frozenRows());
-      if (changelog === null || inFlight === 0) continue;
-      const base = baseOffsets.get(partitionName({ topic: changelog, partition }));
-      if (base === undefined) throw new EngineRuleError(`the commit of task ${taskId} lost its place in ${changelog}`);
-      metadata.set(positionOf(name), String(base + inFlight));
+    for (const [name, open] of this.#stores) {
+      const position = open.inFlight === 0 ? null : this.#baseOf(open, baseOffsets) + open.inFlight;
+      if (isSelfKept(open)) {
+        open.store.committed();
+        if (position !== null) open.position = position;
+        continue;
+      }
+      rows.set(name, open.rows.frozenRows());
+      if (position !== null) metadata.set(positionOf(name), String(position));
     }
     storage.write({ rows, metadata });
-    for (const { overlay } of this.#stores.values()) overlay.thaw();
+    for (const open of this.#stores.values()) if (!isSelfKept(open)) open.rows.thaw();
+  }
+
+  #baseOf({ changelog }: OpenStore, baseOffsets: BaseOffsets): number {
+    const { taskId, partition } = this.#options;
+    const base = baseOffsets.get(partitionName({ topic: changelog ?? '', partition }));
+    if (base === undefined) throw new EngineRuleError(`the commit of task ${taskId} lost its place in ${changelog}`);
+    return base;
   }
 
   /** Forgets every write that is not committed. */
   drop(): void {
     this.#undo.mark();
-    for (const { overlay } of this.#stores.values()) overlay.drop();
+    for (const { rows } of this.#stores.values()) rows.drop();
   }
 }

@@ -18,15 +18,17 @@ export interface JoinWindowStoreOptions<K, V> {
   readonly keySerde: Serde<K>;
   readonly valueSerde: Serde<V>;
   readonly retentionMs: number;
-  readonly persistent?: boolean;
+  /** Values come straight from a topic, as they were read there. */
+  readonly isFromSource?: boolean;
 }
 
-export function joinWindowStore<K, V>(options: JoinWindowStoreOptions<K, V>): StoreBuilder {
+/** Join windows on disk, for those that hold more than fits in memory. */
+export function persistentJoinWindowStore<K, V>(options: JoinWindowStoreOptions<K, V>): StoreBuilder {
   return {
     spec: {
       name: options.name,
       kind: 'window',
-      persistent: options.persistent ?? true,
+      persistent: true,
       logged: true,
       retentionMs: options.retentionMs,
       keySuffixBytes: suffixBytes,
@@ -37,7 +39,7 @@ export function joinWindowStore<K, V>(options: JoinWindowStoreOptions<K, V>): St
 }
 
 /** After the key: eight bytes of time, then four that keep rows of one key and time apart, in the order of their arrival. */
-const suffixBytes = 12;
+export const suffixBytes = 12;
 
 /** Rows of one key lie side by side in the order of their times: `key | time | sequence`. */
 class BytesJoinWindowStore<K, V> implements JoinWindowStore<K, V> {

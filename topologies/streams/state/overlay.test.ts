@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MemoryStorage } from './memory-storage.ts';
-import { Overlay, UndoLog } from './overlay.ts';
+import { Overlay } from './overlay.ts';
+import { UndoLog } from './undo-log.ts';
 
 const spec = {
   name: 's',

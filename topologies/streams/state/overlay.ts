@@ -1,54 +1,14 @@
 import { byteString, checkKey } from './bytes.ts';
 import { rowMap } from './grouped-map.ts';
 import type { RowMap } from './sorted-map.ts';
-import type { BytesStore, Row, RowWrite } from './state-store.ts';
-
-/** A write that Kafka has not committed yet. */
-export interface DirtyRow {
-  readonly key: Uint8Array;
-  /** The key as `byteString`. */
-  readonly name: string;
-  readonly value: Uint8Array | null;
-  /** Record time of the write; the changelog entry carries it. */
-  readonly timestamp: number;
-}
-
-/** What `UndoLog` must know of an overlay. */
-interface Restorable {
-  restore(key: string, row: DirtyRow | undefined): void;
-}
-
-/** Takes back the writes of one record over all stores of a task, newest first. */
-export class UndoLog {
-  readonly #overlays: Restorable[] = [];
-  readonly #keys: string[] = [];
-  readonly #rows: (DirtyRow | undefined)[] = [];
-
-  /** From here on `rollBack` takes back. */
-  mark(): void {
-    if (this.#keys.length === 0) return;
-    this.#overlays.length = 0;
-    this.#keys.length = 0;
-    this.#rows.length = 0;
-  }
-
-  push(overlay: Restorable, key: string, row: DirtyRow | undefined): void {
-    this.#overlays.push(overlay);
-    this.#keys.push(key);
-    this.#rows.push(row);
-  }
-
-  rollBack(): void {
-    for (let i = this.#keys.length - 1; i >= 0; i--) this.#overlays[i]?.restore(this.#keys[i] ?? '', this.#rows[i]);
-    this.mark();
-  }
-}
+import type { BytesStore, DirtyRow, Row, RowWrite, UncommittedRows } from './state-store.ts';
+import type { Restorable, UndoLog } from './undo-log.ts';
 
 /**
  * The uncommitted writes of one store over its committed rows. Two layers: `active` takes writes; `takeDirty` freezes it for the
  * transaction that is in flight, and the task goes on in a new one.
  */
-export class Overlay implements Restorable {
+export class Overlay implements Restorable, UncommittedRows {
   readonly #base: BytesStore;
   readonly #undo: UndoLog;
   readonly #keySuffixBytes: number | undefined;

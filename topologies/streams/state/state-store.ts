@@ -1,3 +1,6 @@
+import type { LastRead } from '../runtime/last-read.ts';
+import type { UndoLog } from './undo-log.ts';
+
 /**
  * The two ends of state. Above: what processors see, typed and synchronous (`KeyValueStore`, …). Below: what a storage engine gives,
  * bytes ordered as unsigned bytes (`BytesStore`, `TaskStorage`), implemented by memory and by LMDB. Between them the engine keeps what
@@ -71,6 +74,48 @@ export interface StoreSpec {
 
 export interface StateStore {
   readonly name: string;
+}
+
+/** A write that Kafka has not committed yet. */
+export interface DirtyRow {
+  readonly key: Uint8Array;
+  /** The key as `byteString`; empty where nobody needs it. */
+  readonly name: string;
+  readonly value: Uint8Array | null;
+  /** Record time of the write; the changelog entry carries it. */
+  readonly timestamp: number;
+}
+
+/** Rows with writes that are not committed: those of an overlay, and those of a store that keeps all its rows itself. */
+export interface UncommittedRows {
+  /** How many rows the next `takeDirty` would give. */
+  readonly dirtyCount: number;
+  /** The writes since the last call, for the transaction that is in flight. Only one take may be open. */
+  takeDirty(): Iterable<DirtyRow>;
+  /** Forgets every write that is not committed. */
+  drop(): void;
+}
+
+/** A store in memory with a form of its own instead of rows under an overlay. */
+export interface SelfKept extends StateStore, UncommittedRows {
+  /** The transaction with what `takeDirty` gave is committed. */
+  committed(): void;
+  /** Takes up a part of the changelog, before anything else is written. */
+  restore(rows: readonly KeptRow[]): void;
+  clear(): void;
+}
+
+export interface KeptRow {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | null;
+}
+
+/** What a `SelfKept` store needs of the task that it belongs to. */
+export interface SelfKeptHost {
+  /** Given to the serdes: the changelog's name, or what it would be. */
+  readonly topic: string;
+  readonly undo: UndoLog;
+  readonly lastRead: LastRead;
 }
 
 /** Ordered by the bytes of the serialised key. */

@@ -11,7 +11,8 @@ import {
 } from '../index.ts';
 import type { StoreBuilder } from '../plan/node.ts';
 import { MemoryStorage } from './memory-storage.ts';
-import { Overlay, UndoLog } from './overlay.ts';
+import { Overlay } from './overlay.ts';
+import { UndoLog } from './undo-log.ts';
 
 /** Opens a store over rows that are committed whenever the test says so. */
 function opened<S>(builder: StoreBuilder) {

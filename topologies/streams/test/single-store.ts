@@ -1,18 +1,19 @@
 import type { ProducedRecord } from '../kafka/port.ts';
-import type { StoreBuilder } from '../plan/node.ts';
+import type { TaskStoreBuilder } from '../plan/node.ts';
 import { changelogTopicOf } from '../plan/topology.ts';
+import { LastRead } from '../runtime/last-read.ts';
 import { TaskStores } from '../runtime/task-stores.ts';
 import { MemoryStorage } from '../state/memory-storage.ts';
 import type { StateStore } from '../state/state-store.ts';
 
 /** One store of a task that is not there, for tests of stores. */
 export class SingleStore<S extends StateStore> {
-  readonly #builder: StoreBuilder;
+  readonly #builder: TaskStoreBuilder;
   /** All that was ever committed. */
   readonly changelog: ProducedRecord[] = [];
   #stores: TaskStores;
 
-  constructor(builder: StoreBuilder) {
+  constructor(builder: TaskStoreBuilder) {
     this.#builder = builder;
     this.#stores = this.#opened();
   }
@@ -60,6 +61,7 @@ export class SingleStore<S extends StateStore> {
       storage,
       builders: [this.#builder],
       recordTime: () => 0,
+      lastRead: new LastRead(),
     });
   }
 }
