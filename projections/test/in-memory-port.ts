@@ -77,6 +77,7 @@ export class InMemoryPort implements KafkaPort {
   commitOffsets: KafkaPort['commitOffsets'] = () => notHere();
   offsetsForTime: KafkaPort['offsetsForTime'] = () => notHere();
   deleteRecords: KafkaPort['deleteRecords'] = () => notHere();
+  topicConfigs: KafkaPort['topicConfigs'] = () => notHere();
 }
 
 const notHere = (): Promise<never> => Promise.reject(new Error('projections do not use this'));

@@ -54,6 +54,7 @@ function readString(bytes: Uint8Array): string {
  * library does not depend on.
  */
 export const saleSerde: Serde<Sale> = {
+  ofAnyTopic: true,
   serialize: (_topic, sale) => {
     at = headerBytes;
     slab[0] = 0;

@@ -1,6 +1,6 @@
 import { type OperatorFunction, pipe } from 'rxjs';
 import { InvalidArgumentError, MissingSerdeError } from '../errors.ts';
-import type { CallContext, SinkNode, TaskStoreBuilder, TopologyNode } from '../plan/node.ts';
+import type { CallContext, SinkNode, TopologyNode } from '../plan/node.ts';
 import { type BranchRule, branchChild, branchOperator } from '../runtime/operators/branch.ts';
 import { mapAsyncOperator } from '../runtime/operators/map-async.ts';
 import { operator, passOn } from '../runtime/operators/operator.ts';
@@ -11,9 +11,6 @@ import { streamTableGraceJoin } from '../runtime/operators/stream-table-grace-jo
 import { streamGlobalTableJoin, streamTableJoin } from '../runtime/operators/stream-table-join.ts';
 import { type AnyRecord, type StreamRecord, withKeyAndValue, withValue } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
-import { inMemoryJoinWindowStore } from '../state/in-memory-join-window-store.ts';
-import { persistentJoinWindowStore } from '../state/join-window-store.ts';
-import { waitingRoom } from '../state/waiting-room.ts';
 import { BranchedKStream } from './branched-k-stream.ts';
 import { graceBuffer } from './grace-buffer.ts';
 import { type Graph, type Serdes2, sourcesOf } from './graph.ts';
@@ -31,6 +28,7 @@ import {
 } from './remembering.ts';
 import { throughTopic } from './repartition.ts';
 import type { HistoryOptions } from './stores.ts';
+import { type StreamJoinStoreOptions, streamJoinStores } from './stream-join-stores.ts';
 import type { TopicLike } from './streams-builder.ts';
 import { tableOf } from './table-source.ts';
 import { windowedPartitioner } from './windowed-serdes.ts';
@@ -80,17 +78,12 @@ export interface StreamTableJoinOptions<K, V> extends RepartitionOptions<K, V> {
   readonly graceMs?: number;
 }
 
-export interface StreamJoinOptions<K, V1, V2> extends Named {
+export interface StreamJoinOptions<K, V1, V2> extends Named, StreamJoinStoreOptions {
   /** Names the join, its stores and, where a key has changed, its repartition topics. Needed. */
   readonly as?: string;
   readonly keySerde?: Serde<K>;
   readonly valueSerde?: Serde<V1>;
   readonly otherValueSerde?: Serde<V2>;
-  /**
-   * True: windows on disk, for those that hold more than fits in memory; about a third as fast. Default false: both sides' records of the last
-   * window and grace lie in memory, about 40 bytes each beside key and value, and are read again from the changelog after a start.
-   */
-  readonly persistent?: boolean;
 }
 
 /** One RxJS operator of a piped segment. */
@@ -528,23 +521,14 @@ export class KStream<K, V> {
     const otherValue = need(options.otherValueSerde ?? other.#serdes.value, 'otherValueSerde', as);
     const left = this.#keyChanged ? this.#keysTogether(`${as}-left`, as, key, value, null) : this;
     const right = other.#keyChanged ? other.#keysTogether(`${as}-right`, as, key, otherValue, null) : other;
-    const stores = { left: `${as}-this-join-store`, right: `${as}-other-join-store` };
-    const waiting = type === 'inner' ? null : `${as}-waiting-room`;
-    const reachMs = windows.beforeMs + windows.afterMs + windows.graceMs;
-    // The original's stores forget one millisecond too soon, so that a window of zero joins nothing.
-    const retentionMs = graph.semantics === 'strict' ? reachMs : reachMs - 1;
-    const windowsOf = options.persistent ? persistentJoinWindowStore : inMemoryJoinWindowStore;
-    const side = <T>(name: string, valueSerde: Serde<T>, { kind }: TopologyNode): TaskStoreBuilder =>
-      windowsOf({ name, keySerde: key, valueSerde, retentionMs, isFromSource: kind === 'source' });
-    graph.addStore(side(stores.left, value, left.#node));
-    graph.addStore(side(stores.right, otherValue, right.#node));
-    if (waiting !== null) {
-      const erased = (serde: Serde<unknown> | Serde<K> | Serde<V> | Serde<V2>) => serde as Serde<unknown>; // inside the graph types are erased
-      const serdes = { keySerde: erased(key), leftSerde: erased(value), rightSerde: erased(otherValue) };
-      graph.addStore(waitingRoom({ name: waiting, ...serdes }));
-    }
-    const used = [stores.left, stores.right, ...(waiting === null ? [] : [waiting])];
-    const join = streamStreamJoin({ ...stores, waiting, type, windows, joiner, semantics: graph.semantics });
+    const erased = (serde: Serde<K> | Serde<V> | Serde<V2>) => serde as Serde<unknown>; // inside the graph types are erased
+    const sides = {
+      ...{ as, type, windows, keySerde: erased(key) },
+      left: { node: left.#node, valueSerde: erased(value) },
+      right: { node: right.#node, valueSerde: erased(otherValue) },
+    };
+    const { all: used, ...stores } = streamJoinStores(graph, sides, options);
+    const join = streamStreamJoin({ ...stores, type, windows, joiner, semantics: graph.semantics });
     const thisName = graph.name('KSTREAM-JOINTHIS-', `${as}-this-join`);
     const otherName = graph.name('KSTREAM-JOINOTHER-', `${as}-other-join`);
     const thisNode = graph.processor(thisName, [left.#node], (task) => join(task, thisName, true), used);

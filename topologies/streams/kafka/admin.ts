@@ -10,6 +10,7 @@ import {
 import {
   createTopicsRequest,
   deleteRecordsRequest,
+  describeConfigsRequest,
   featuresRequest,
   listOffsetsRequest,
   offsetCommitRequest,
@@ -64,6 +65,18 @@ export const createTopics = async (client: ClusterClient, topics: readonly Topic
       throw new BrokerRefusalError(`Topics ${names.join(', ')} have no leaders yet`, 5, { retriable: true });
     }
   }
+};
+
+export const topicConfigs = async (
+  client: ClusterClient,
+  topics: readonly string[],
+): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> => {
+  if (topics.length === 0) return new Map();
+  const answers = await client.askAny(describeConfigsRequest(topics));
+  for (const { topic, errorCode, message } of answers)
+    if (errorCode !== 0)
+      throw new BrokerRefusalError(`Settings of topic ${topic}`, errorCode, { ...(message && { detail: message }) });
+  return new Map(answers.map(({ topic, configs }) => [topic, configs]));
 };
 
 const partitionsOf = (topic: string, count: number): readonly TopicPartition[] =>

@@ -96,6 +96,12 @@ export class InMemoryBroker {
     };
   }
 
+  /** First offset whose record is at least this new; the end where there is none. */
+  offsetForTime(partition: TopicPartition, timestampMs: number): number {
+    const log = this.#logs.get(partition.topic)?.[partition.partition] ?? { start: 0, records: [] };
+    return log.records.find(({ timestamp }) => timestamp >= timestampMs)?.offset ?? endOf(log);
+  }
+
   /** Every record of a topic, partition by partition. */
   records(topic: string): readonly ConsumedRecord[] {
     return (this.#logs.get(topic) ?? []).flatMap((log) => log.records);

@@ -7,6 +7,7 @@ import {
   earliestOffsets,
   endOffsets,
   offsetsForTime,
+  topicConfigs,
 } from './admin.ts';
 import { ClusterClient } from './cluster-client.ts';
 import { FetchLoop } from './fetch-loop.ts';
@@ -29,6 +30,7 @@ export class KafkajsPort implements KafkaPort {
   };
   partitionCounts: KafkaPort['partitionCounts'] = (topics) => this.#client.refresh(topics);
   createTopics: KafkaPort['createTopics'] = (topics) => createTopics(this.#client, topics);
+  topicConfigs: KafkaPort['topicConfigs'] = (topics) => topicConfigs(this.#client, topics);
   join: KafkaPort['join'] = (options) => join(this.#client, options);
   fetcher: KafkaPort['fetcher'] = (options) => new FetchLoop(this.#client, options);
   fence: KafkaPort['fence'] = async (prefix) => {

@@ -153,6 +153,8 @@ export interface KafkaPort {
   /** Partition counts of those of `topics` that exist. */
   partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
   createTopics(topics: readonly TopicSpec[]): Promise<void>;
+  /** Settings by topic, as they are in force. @throws BrokerRefusalError – one of them is not there */
+  topicConfigs(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>;
   join(options: MembershipOptions): Promise<Membership>;
   fetcher(options: FetcherOptions): Fetcher;
   /** `fence` runs InitProducerId on both ids of a prefix, which settles what a former owner left open. */

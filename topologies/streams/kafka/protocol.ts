@@ -456,6 +456,48 @@ export const deleteRecordsRequest = (
   };
 };
 
+export interface TopicConfigs {
+  readonly topic: string;
+  readonly errorCode: number;
+  readonly message: string | null;
+  readonly configs: ReadonlyMap<string, string>;
+}
+
+const topicResource = 2;
+
+export const describeConfigsRequest = (topics: readonly string[]): Request<readonly TopicConfigs[]> => {
+  const writer = new ByteWriter();
+  writer
+    .compactArray(topics, (topic) => writer.int8(topicResource).compactString(topic).uvarint(0)) // no list of names: all settings
+    .bool(false)
+    .bool(false)
+    .int8(0);
+  return {
+    api: api('DescribeConfigs', 32, 4, true),
+    body: [writer.bytes()],
+    read: (reader) => ({
+      throttleMs: reader.int32(),
+      value: reader.compactArray(() => {
+        const errorCode = reader.int16();
+        const message = reader.compactString();
+        reader.int8();
+        const topic = reader.compactString() ?? '';
+        const configs = reader.compactArray(() => {
+          const [name, value] = [reader.compactString() ?? '', reader.compactString() ?? ''];
+          reader.bool(); // read only
+          reader.int8(); // where from
+          reader.bool(); // sensitive
+          reader.compactArray(() => [reader.compactString(), reader.compactString(), reader.int8()]); // synonyms
+          reader.int8(); // type
+          reader.compactString(); // documentation
+          return [name, value] as const;
+        });
+        return { topic, errorCode, message, configs: new Map(configs) };
+      }),
+    }),
+  };
+};
+
 // --- fetching --------------------------------------------------------------------------------------------------------------------
 
 export interface FetchPosition extends TopicPartition {

@@ -40,6 +40,8 @@ export interface StorePlan {
   readonly spec: StoreSpec;
   /** Null: not logged. Partition n of it belongs to the task of partition n. */
   readonly changelogTopic: string | null;
+  /** Input that it is read again from, in place of a changelog. */
+  readonly rereadTopic: string | null;
 }
 
 /** Read whole by every instance, all partitions, before any task starts; kept up to date beside the tasks. */

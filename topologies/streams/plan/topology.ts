@@ -60,6 +60,7 @@ export class Topology {
         ({ spec }): StorePlan => ({
           spec,
           changelogTopic: spec.logged ? changelogTopicOf(applicationId, spec.name) : null,
+          rereadTopic: sub.sources.find(({ name }) => name === spec.rereads?.source)?.topic ?? null,
         }),
       );
       const own = new Set<TopologyNode>(sub.sources);

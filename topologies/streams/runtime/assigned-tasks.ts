@@ -8,6 +8,7 @@ import type { TaskInputs } from './assignor.ts';
 import { beginnings } from './beginnings.ts';
 import { messageOf } from './log.ts';
 import type { PartitionCounts } from './partition-counts.ts';
+import { rereadInputs } from './reread.ts';
 import { restoreTasks } from './restore.ts';
 import { StreamTask } from './stream-task.ts';
 import type { TaskFeed } from './task-feed.ts';
@@ -71,7 +72,7 @@ export class AssignedTasks {
 
     this.#options.onRestoring();
     try {
-      await this.#restore(fresh, AbortSignal.any([ending, moving]));
+      await this.#restore(fresh, offsets, AbortSignal.any([ending, moving]));
     } catch (error) {
       if (ending.aborted || !moving.aborted) throw error;
       for (const task of fresh) await this.#close(task.id);
@@ -129,14 +130,16 @@ export class AssignedTasks {
     return task;
   }
 
-  async #restore(fresh: readonly StreamTask[], signal: AbortSignal): Promise<void> {
-    const { kafka, applicationId, log } = this.#options.runner;
+  async #restore(fresh: readonly StreamTask[], offsets: Offsets, signal: AbortSignal): Promise<void> {
+    const { kafka, applicationId, guarantee, log } = this.#options.runner;
     const since = performance.now();
     let records = 0;
     const onProgress = (more: number): void => {
       records += more;
     };
     await restoreTasks(kafka, fresh, { signal, onProgress });
+    const isolation = guarantee === 'exactly_once' ? 'read_committed' : 'read_uncommitted';
+    await rereadInputs(kafka, fresh, offsets, { signal, onProgress, isolation });
     const ms = Math.round(performance.now() - since);
     log('info', 'restored', `${applicationId}: ${fresh.length} tasks restored, ${records} records in ${ms} ms`);
   }

@@ -38,6 +38,7 @@ export async function prepareTopics(
   }
   for (const [topic, partitions] of internalWidths(plan, counts)) counts.set(topic, partitions);
   checkCoPartitioning(plan, (topic) => counts.get(topic));
+  await checkRereads(plan, kafka);
 
   const withDeadLetters = options.internalDeadLetters ? [...sources, ...internal.keys()] : sources;
   const deadLetters = withDeadLetters.map((topic) => deadLetterSpec(topic, counts));
@@ -54,6 +55,27 @@ export async function prepareTopics(
     counts.set(spec.name, count);
   }
   return counts;
+}
+
+/** What a store is read again from must still be there then. */
+async function checkRereads(plan: ApplicationPlan, kafka: KafkaPort): Promise<void> {
+  const stores = plan.subTopologies.flatMap((sub) => sub.stores);
+  const rereads = stores.flatMap(({ spec, rereadTopic }) =>
+    rereadTopic === null ? [] : [{ store: spec.name, topic: rereadTopic, reachMs: spec.rereads?.reachMs ?? 0 }],
+  );
+  if (rereads.length === 0) return;
+  const configs = await kafka.topicConfigs([...new Set(rereads.map(({ topic }) => topic))]);
+  for (const { store, topic, reachMs } of rereads) {
+    const config = configs.get(topic);
+    const retentionMs = Number(config?.get('retention.ms') ?? -1);
+    const isCompacted = config?.get('cleanup.policy')?.includes('compact') ?? false;
+    if (!isCompacted && (retentionMs < 0 || retentionMs >= reachMs)) continue;
+    const why = isCompacted ? 'is compacted' : `keeps records for ${retentionMs} ms`;
+    throw new TopologyError(
+      `${store} is restored from ${topic}, which ${why}, and the join reaches back ${reachMs} ms; nothing was started. ` +
+        'Give the join a changelog of its own (logged: true), or let the topic keep its records for longer.',
+    );
+  }
 }
 
 function internalSpecs(

@@ -1,4 +1,4 @@
-import type { FetchedBatch, Fetcher, KafkaPort, TopicPartition } from '../kafka/port.ts';
+import type { FetchedBatch, Fetcher, FetcherOptions, KafkaPort, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { GlobalTables } from './global-tables.ts';
 import { Holds } from './holds.ts';
@@ -15,17 +15,24 @@ export interface RestoreOptions {
   readonly onProgress?: (records: number) => void;
 }
 
-/** Reads partitions from a position to the end that they have now; resolves when all are read. A position behind that end is lost too. */
-async function readToEnd(
+interface ReadOptions extends RestoreOptions {
+  /** Default: read_committed. */
+  readonly isolation?: FetcherOptions['isolation'];
+  /** Where to stop, by `partitionName`; default: where the logs end now. */
+  readonly ends?: ReadonlyMap<string, number>;
+}
+
+/** Reads partitions from a position to their end; resolves when all are read. A position behind that end is lost too. */
+export async function readToEnd(
   kafka: KafkaPort,
   from: Positions,
   taker: Taker,
   lost: (name: string) => void,
-  { signal, onWaiting = () => {}, onProgress = () => {} }: RestoreOptions,
+  { signal, onWaiting = () => {}, onProgress = () => {}, isolation = 'read_committed', ...given }: ReadOptions,
 ): Promise<void> {
   const partitions = [...from.values()].map(({ partition }) => partition);
   if (partitions.length === 0) return;
-  const ends = await kafka.endOffsets(partitions);
+  const ends = given.ends ?? (await kafka.endOffsets(partitions));
   signal.throwIfAborted();
   const endOf = (name: string): number => ends.get(name) ?? 0;
   const starts = [...from].map(([name, { partition, position }]) => {
@@ -50,7 +57,7 @@ async function readToEnd(
     onFailed: reject,
   });
   const fetcher: Fetcher = kafka.fetcher({
-    isolation: 'read_committed',
+    isolation,
     onBatch: (batch) => {
       if (!left.has(partitionName(batch))) return;
       try {

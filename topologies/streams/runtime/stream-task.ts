@@ -25,6 +25,7 @@ import { PartitionGroup } from './partition-group.ts';
 import { Punctuators } from './punctuators.ts';
 import { prepareRecords, readRecord, Unreadable } from './read-record.ts';
 import type { AnyRecord, RecordMetadata } from './record.ts';
+import type { Reread } from './reread.ts';
 import type { ChangelogPosition, Task, TaskCommit } from './task.ts';
 import { TaskStores } from './task-stores.ts';
 
@@ -105,6 +106,21 @@ export class StreamTask implements Task, TaskContext {
     this.#stores.wipe(store);
   }
 
+  /** Stores to be filled from its own inputs, once the others are restored. */
+  rereads(committed: readonly CommittedOffset[]): readonly Reread[] {
+    const positions = new InputPositions();
+    positions.start(this.inputs, committed);
+    return this.#stores.rereads.flatMap(({ store, source, reachMs }): Reread[] => {
+      const node = this.#options.sub.sources.find(({ name }) => name === source);
+      const position = node && positions.get(topicOf(this.applicationId, node));
+      if (position === undefined || position.offset === 0) return [];
+      return [{ ...position.partition, store, sinceMs: position.time - reachMs, end: position.offset }];
+    });
+  }
+  reread(store: string, records: readonly ConsumedRecord[]): void {
+    this.#stores.reread(store, records);
+  }
+
   start(committed: readonly CommittedOffset[]): void {
     this.#streamTime = this.#positions.start(this.inputs, committed);
     this.#punctuators = new Punctuators();
@@ -182,8 +198,10 @@ export class StreamTask implements Task, TaskContext {
     }
     this.#current = raw;
     const record = readRecord(raw, source, position.time);
-    if (record instanceof Unreadable) this.#refuse(raw, source, record);
-    else if (record.timestamp < 0) this.dropped(source.name, 'negative-timestamp');
+    if (record instanceof Unreadable) {
+      this.#refuse(raw, source, record);
+      this.#leaveOut(source, raw.timestamp);
+    } else if (record.timestamp < 0) this.dropped(source.name, 'negative-timestamp');
     else {
       if (record.timestamp > position.time) position.time = record.timestamp;
       if (record.timestamp > this.#streamTime) this.#streamTime = record.timestamp;
@@ -222,7 +240,12 @@ export class StreamTask implements Task, TaskContext {
     if (handling === 'fail') throw new TaskFailedError(this.id, raw, failure);
     if (handling === 'dead-letter')
       this.#outputs.push(deadLetterOf(raw, 'failed', failure, this.applicationId, this.id));
+    this.#leaveOut(source, raw.timestamp);
     this.#options.onDropped?.(node, 'failed', this.metadata, failure);
+  }
+
+  #leaveOut(source: SourceNode, timestamp: number): void {
+    if (this.#current !== null) this.#stores.leaveOut(source.name, this.#current.offset, timestamp, this.#streamTime);
   }
 
   #handlingOf(record: ConsumedRecord, node: string, failure: unknown): FailureHandling {

@@ -3,8 +3,9 @@ import type { BaseOffsets, ConsumedRecord, Header, ProducedRecord } from '../kaf
 import { partitionName } from '../kafka/port.ts';
 import type { StoreBuilder, TaskStoreBuilder } from '../plan/node.ts';
 import { changelogTopicOf } from '../plan/topology.ts';
+import type { LeftOut } from '../state/left-out.ts';
 import { Overlay } from '../state/overlay.ts';
-import type { RowWrite, SelfKept, StateStore, TaskStorage } from '../state/state-store.ts';
+import type { RereadSpec, RowWrite, SelfKept, StateStore, TaskStorage } from '../state/state-store.ts';
 import { UndoLog } from '../state/undo-log.ts';
 import type { LastRead } from './last-read.ts';
 import type { ChangelogPosition } from './task.ts';
@@ -126,6 +127,31 @@ export class TaskStores {
     }
     storage.clear(store);
     storage.write({ rows: new Map(), metadata: new Map([[positionOf(store), null]]) });
+  }
+
+  // ---- what is read again from an input
+
+  get rereads(): readonly (RereadSpec & { readonly store: string })[] {
+    return this.#options.builders.flatMap(({ spec }) => (spec.rereads ? [{ ...spec.rereads, store: spec.name }] : []));
+  }
+
+  reread(store: string, records: readonly ConsumedRecord[]): void {
+    const open = this.#stores.get(store);
+    const spec = this.#options.builders.find((builder) => builder.spec.name === store)?.spec.rereads;
+    if (open === undefined || !isSelfKept(open) || spec === undefined) return;
+    const leftOut = this.#leftOut(spec).offsets(spec.isLeft);
+    for (const { key, value, timestamp, offset } of records)
+      if (key !== null && value !== null && !leftOut.has(offset)) open.store.reread?.({ key, value, timestamp });
+  }
+
+  /** The record counts as not there for the stores that are read again from this source. */
+  leaveOut(source: string, offset: number, timestamp: number, newest: number): void {
+    for (const spec of this.rereads)
+      if (spec.source === source) this.#leftOut(spec).add(spec.isLeft, offset, timestamp, newest - spec.reachMs);
+  }
+
+  #leftOut({ leftOut }: RereadSpec): LeftOut {
+    return this.get(leftOut) as LeftOut; // made beside the stores that name it
   }
 
   // ---- one record

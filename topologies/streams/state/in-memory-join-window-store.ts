@@ -6,16 +6,17 @@ import { readTime, writeTime } from './key-value-store.ts';
 import type { DirtyRow, KeptRow, SelfKept, SelfKeptHost, ValueAndTimestamp } from './state-store.ts';
 
 /**
- * Join windows in memory: what dies within a window does not belong on a disk. After a start they are read again from the changelog, which the
- * broker shortens by time, so nothing is deleted in it when it is forgotten here.
+ * Join windows in memory: what dies within a window does not belong on a disk. After a start they are read again from the input, or from a
+ * changelog, which the broker shortens by time, so nothing is deleted in it when it is forgotten here.
  */
 export const inMemoryJoinWindowStore = <K, V>(options: JoinWindowStoreOptions<K, V>): SelfKeptStoreBuilder => ({
   spec: {
     name: options.name,
     kind: 'window',
     persistent: false,
-    logged: true,
+    logged: options.rereads === undefined,
     retentionMs: options.retentionMs,
+    ...(options.rereads && { rereads: options.rereads }),
     changelogConfig: {},
   },
   openSelfKept: (host) => new InMemoryJoinWindowStore(options, host),
@@ -87,6 +88,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
   // ---- commit
 
   get dirtyCount(): number {
+    if (this.#options.rereads !== undefined) return 0; // nothing of it goes into a transaction
     return this.#entries.end - this.#taken + this.#removed.length - this.#removedTaken;
   }
 
@@ -95,6 +97,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
     this.#taken = this.#entries.end;
     this.#takenNewest = this.#newestTime();
     this.#removedTaken = this.#removed.length;
+    if (this.#options.rereads !== undefined) return;
     for (let at = from; at < this.#taken; at++) yield this.#row(at, this.#entries.value(at));
     for (const at of this.#removed.slice(fromRemoved, this.#removedTaken)) yield this.#row(at, null);
   }
@@ -132,6 +135,19 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
     this.#committed = entries.end;
     this.#taken = entries.end;
     entries.forgetBefore(this.#newestTime() - this.#options.retentionMs, entries.end);
+  }
+
+  reread({ key, value, timestamp }: KeptRow & { readonly timestamp: number }): void {
+    if (key.length === 0 || value === null) return;
+    const newest = this.#newestTime();
+    if (timestamp < newest - this.#options.retentionMs) return;
+    const { keySerde } = this.#options;
+    const name = this.#host.lastRead.keyName(keySerde, this.#host.topic, keySerde.deserialize(this.#host.topic, key));
+    this.#entries.add(name, timestamp, 0, value);
+    if (timestamp > newest) this.#newest = timestamp;
+    this.#committed = this.#entries.end;
+    this.#taken = this.#entries.end;
+    this.#takenNewest = this.#newestTime();
   }
 
   clear(): void {

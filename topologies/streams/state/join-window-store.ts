@@ -2,7 +2,7 @@ import type { StoreBuilder } from '../plan/node.ts';
 import type { Serde } from '../serde.ts';
 import { bytesOfLength, writeUint32 } from './bytes.ts';
 import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
-import type { Row, StateStore, ValueAndTimestamp } from './state-store.ts';
+import type { RereadSpec, Row, StateStore, ValueAndTimestamp } from './state-store.ts';
 
 export interface JoinWindowStore<K, V> extends StateStore {
   /** Forgets what is older than the newest record it was given, minus its retention; a record that is that old itself is not kept. */
@@ -20,6 +20,8 @@ export interface JoinWindowStoreOptions<K, V> {
   readonly retentionMs: number;
   /** Values come straight from a topic, as they were read there. */
   readonly isFromSource?: boolean;
+  /** Instead of a changelog; only in memory. */
+  readonly rereads?: RereadSpec;
 }
 
 /** Join windows on disk, for those that hold more than fits in memory. */

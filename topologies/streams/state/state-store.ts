@@ -68,8 +68,20 @@ export interface StoreSpec {
   readonly retentionMs: number | null;
   /** Keys that differ in their last so many bytes alone are a group, which is read at once: the windows of one key. Absent: there are none. */
   readonly keySuffixBytes?: number;
+  /** Not logged, since an input of its task holds all that it keeps: it is read again from there. */
+  readonly rereads?: RereadSpec;
   /** Topic settings beyond what the kind implies. */
   readonly changelogConfig: Readonly<Record<string, string>>;
+}
+
+export interface RereadSpec {
+  /** Name of the source node. */
+  readonly source: string;
+  /** Store of what is left out then. */
+  readonly leftOut: string;
+  readonly isLeft: boolean;
+  /** How far behind the newest record of the input a row may be. */
+  readonly reachMs: number;
 }
 
 export interface StateStore {
@@ -102,6 +114,8 @@ export interface SelfKept extends StateStore, UncommittedRows {
   committed(): void;
   /** Takes up a part of the changelog, before anything else is written. */
   restore(rows: readonly KeptRow[]): void;
+  /** Takes up a record of the input that it is read again from. */
+  reread?(record: KeptRow & { readonly timestamp: number }): void;
   clear(): void;
 }
 

@@ -110,6 +110,10 @@ export class DrivenApplication {
           task.restore(changelog.store, batch.records, batch.nextOffset);
         }
         const committed = this.#broker.committed(this.id, task.inputs);
+        for (const reread of task.rereads(committed)) {
+          const from = this.#broker.offsetForTime(reread, reread.sinceMs);
+          task.reread(reread.store, this.#broker.fetch(reread, from, Math.max(0, reread.end - from)).records);
+        }
         task.start(committed);
         const positions = new Map(
           task.inputs.map((input) => [

@@ -81,6 +81,7 @@ export class ScriptedPort implements KafkaPort {
     new Map(partitions.map((partition) => [partitionName(partition), 0]));
   endOffsets: KafkaPort['endOffsets'] = async (partitions) =>
     new Map(partitions.map((partition) => [partitionName(partition), this.broker.end(partition)]));
+  topicConfigs: KafkaPort['topicConfigs'] = async (topics) => new Map(topics.map((topic) => [topic, new Map()]));
   offsetsForTime: KafkaPort['offsetsForTime'] = (partitions) => this.endOffsets(partitions);
   deleteRecords: KafkaPort['deleteRecords'] = async (before) => {
     this.deleted.push(...before);

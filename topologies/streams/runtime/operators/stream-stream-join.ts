@@ -2,6 +2,7 @@ import type { OperatorFunction } from 'rxjs';
 import type { JoinWindows } from '../../dsl/windows.ts';
 import type { TaskContext } from '../../plan/node.ts';
 import type { JoinWindowStore } from '../../state/join-window-store.ts';
+import type { LeftOut } from '../../state/left-out.ts';
 import type { WaitingRoom } from '../../state/waiting-room.ts';
 import type { AnyRecord } from '../record.ts';
 import { type Emit, operator } from './operator.ts';
@@ -12,6 +13,8 @@ export interface StreamJoin {
   readonly right: string;
   /** Holds what has met nobody; null for an inner join. */
   readonly waiting: string | null;
+  /** Of each side that is read again from its input: what is left out then. */
+  readonly leftOut: { readonly left: string | null; readonly right: string | null };
   readonly type: 'inner' | 'left' | 'outer';
   readonly windows: JoinWindows;
   /**
@@ -82,6 +85,8 @@ function joinSide(
   const own = windowsOf(task, isLeft ? join.left : join.right);
   const others = windowsOf(task, isLeft ? join.right : join.left);
   const room = roomOf(task, join);
+  const leftOutName = isLeft ? join.leftOut.left : join.leftOut.right;
+  const leftOut = leftOutName === null ? null : (task.store(leftOutName) as LeftOut); // made by the builder of the join
   const before = isLeft ? beforeMs : afterMs;
   const after = isLeft ? afterMs : beforeMs;
   const preserved = type === 'outer' || (type === 'left' && isLeft);
@@ -99,6 +104,8 @@ function joinSide(
     }
     if (strict && timestamp + after + graceMs < time.newest) {
       task.dropped(name, 'late');
+      if (leftOut !== null && task.metadata !== null)
+        leftOut.add(isLeft, task.metadata.offset, timestamp, time.newest - beforeMs - afterMs - graceMs);
       return;
     }
     own.put(key, record.value, timestamp);

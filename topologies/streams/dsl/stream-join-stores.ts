@@ -1,0 +1,96 @@
+import type { SourceNode, TopologyNode } from '../plan/node.ts';
+import type { Serde } from '../serde.ts';
+import { inMemoryJoinWindowStore } from '../state/in-memory-join-window-store.ts';
+import { persistentJoinWindowStore } from '../state/join-window-store.ts';
+import { leftOut } from '../state/left-out.ts';
+import type { RereadSpec } from '../state/state-store.ts';
+import { waitingRoom } from '../state/waiting-room.ts';
+import type { Graph } from './graph.ts';
+import type { JoinWindows } from './windows.ts';
+
+export interface StreamJoinStoreOptions {
+  /**
+   * True: windows on disk, for those that hold more than fits in memory; about a third as fast. Default false: both sides' records of the last
+   * window and grace lie in memory, about 40 bytes each beside key and value.
+   */
+  readonly persistent?: boolean;
+  /**
+   * True: windows in memory always have a changelog. Default false: of an inner join, a side that is a topic as it stands needs none. Its windows
+   * are read again from there, so that topic must keep its records for as long as the windows reach.
+   */
+  readonly logged?: boolean;
+}
+
+interface Side {
+  readonly node: TopologyNode;
+  readonly valueSerde: Serde<unknown>;
+}
+
+interface JoinSides {
+  readonly as: string;
+  readonly type: 'inner' | 'left' | 'outer';
+  readonly keySerde: Serde<unknown>;
+  readonly left: Side;
+  readonly right: Side;
+  readonly windows: JoinWindows;
+}
+
+/** The stores of one stream-stream join, by their names; null: it needs none. */
+export interface StreamJoinStores {
+  readonly left: string;
+  readonly right: string;
+  readonly waiting: string | null;
+  readonly leftOut: { readonly left: string | null; readonly right: string | null };
+  readonly all: readonly string[];
+}
+
+export function streamJoinStores(graph: Graph, sides: JoinSides, options: StreamJoinStoreOptions): StreamJoinStores {
+  const { as, type, keySerde, windows } = sides;
+  const reachMs = windows.beforeMs + windows.afterMs + windows.graceMs;
+  // The original's stores forget one millisecond too soon, so that a window of zero joins nothing.
+  const retentionMs = graph.semantics === 'strict' ? reachMs : reachMs - 1;
+  const mayReread =
+    type === 'inner' && graph.semantics === 'strict' && options.logged !== true && options.persistent !== true;
+  const leftOutName = `${as}-left-out`;
+
+  const addSide = (name: string, { node, valueSerde }: Side, isLeft: boolean): boolean => {
+    const isFromSource = node.kind === 'source';
+    const rereads: RereadSpec | undefined =
+      mayReread && isFromSource && isKeptAsRead(node, keySerde, valueSerde)
+        ? { source: node.name, leftOut: leftOutName, isLeft, reachMs }
+        : undefined;
+    const store = { name, keySerde, valueSerde, retentionMs, isFromSource, ...(rereads && { rereads }) };
+    graph.addStore(options.persistent ? persistentJoinWindowStore(store) : inMemoryJoinWindowStore(store));
+    return rereads !== undefined;
+  };
+  const left = `${as}-this-join-store`;
+  const right = `${as}-other-join-store`;
+  const rereadsLeft = addSide(left, sides.left, true);
+  const rereadsRight = addSide(right, sides.right, false);
+  const waiting = type === 'inner' ? null : `${as}-waiting-room`;
+  if (waiting !== null) {
+    const serdes = { leftSerde: sides.left.valueSerde, rightSerde: sides.right.valueSerde };
+    graph.addStore(waitingRoom({ name: waiting, keySerde, ...serdes }));
+  }
+  const hasLeftOut = rereadsLeft || rereadsRight;
+  if (hasLeftOut) graph.addStore(leftOut(leftOutName));
+  return {
+    left,
+    right,
+    waiting,
+    leftOut: { left: rereadsLeft ? leftOutName : null, right: rereadsRight ? leftOutName : null },
+    all: [left, right, ...(waiting === null ? [] : [waiting]), ...(hasLeftOut ? [leftOutName] : [])],
+  };
+}
+
+/**
+ * The input holds byte for byte what the store does, for as long as it is kept: not so where an extractor gives other times, where earlier
+ * records were passed over at the first start, or in a repartition topic, which is purged.
+ */
+const isKeptAsRead = (source: SourceNode, keySerde: Serde<unknown>, valueSerde: Serde<unknown>): boolean =>
+  source.internal === null &&
+  source.timestampExtractor === null &&
+  source.offsetReset === 'earliest' &&
+  source.keySerde === keySerde &&
+  source.valueSerde === valueSerde &&
+  valueSerde.ofAnyTopic === true;
