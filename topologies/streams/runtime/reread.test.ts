@@ -89,7 +89,11 @@ describe('join windows without a changelog', () => {
       timestamp,
       crash: null,
     });
-    const late = [at('right', 'y', 50), at('left', 'late', 36), at('right', 'z', 43)];
+    const late = [
+      at('right', 'y', 50),
+      at('left', 'late', 36),
+      { ...at('right', 'z', 43), crash: 'after-commit' as const },
+    ];
     expect(drive(late, { logged: false, crashes: true }).out).toEqual(
       drive(late, { logged: true, crashes: false }).out,
     );
