@@ -138,7 +138,8 @@ export class AssignedTasks {
     };
     await restoreTasks(kafka, fresh, { signal, onProgress });
     const ms = Math.round(performance.now() - since);
-    log('info', 'restored', `${applicationId}: ${fresh.length} tasks restored, ${records} records in ${ms} ms`);
+    const text = `${applicationId}: ${fresh.length} tasks restored, ${records} records in ${ms} ms`;
+    log('info', 'restored', text, { tasks: fresh.map(({ id }) => id), records, ms });
   }
 
   #start(task: StreamTask, offsets: Offsets, begin: ReadonlyMap<string, number>): void {
