@@ -3,10 +3,14 @@ import type { Order, OrderStatus, Payment, Reservation } from './serdes.ts';
 import { type inputTopics, partitions } from './topology.ts';
 
 const books = 1_000;
-/** Of event time, between two orders: a shop with 100 orders a second. */
-const orderEveryMs = 10;
-/** A reservation and a payment come at the latest so long after their order; far below the joins' ten minutes. */
-const latestMs = 10_000;
+
+/** Times of events, in ms: a shop with 100 orders a second unless told otherwise. */
+export interface Pace {
+  readonly startMs: number;
+  readonly orderEveryMs?: number;
+  /** A reservation and a payment come at the latest so long after their order; far below the joins' ten minutes. */
+  readonly latestMs?: number;
+}
 
 export interface OrderEvents {
   readonly order: Order;
@@ -28,13 +32,16 @@ function randomOf(seed: number): () => number {
 /**
  * Orders with their reservations and payments, the same for the same arguments. Some books sell much better than others, and one payment of twenty is
  * declined. Values are 59 bytes in the mean.
- * @param startMs event time of the first order
  */
-export function* ordersOf(count: number, startMs: number, seed = 1): Generator<OrderEvents> {
+export function* ordersOf(
+  count: number,
+  { startMs, orderEveryMs = 10, latestMs = 10_000 }: Pace,
+  seed = 1,
+): Generator<OrderEvents> {
   const random = randomOf(seed);
   const upTo = (least: number, most: number): number => least + Math.floor(random() * (most - least + 1));
   for (let index = 0; index < count; index += 1) {
-    const placedAt = startMs + index * orderEveryMs;
+    const placedAt = startMs + Math.floor(index * orderEveryMs);
     const orderId = uuidLike(index, upTo(0, 0xffff_ffff));
     const reservedAt = placedAt + upTo(20, latestMs / 2);
     yield {
@@ -61,8 +68,6 @@ export function* ordersOf(count: number, startMs: number, seed = 1): Generator<O
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
 const uuidLike = (index: number, random: number): string =>
   `${hex(random, 8)}-${hex(index & 0xffff, 4)}-4000-8000-${hex(index, 12)}`;
-
-export const spanMs = (count: number): number => count * orderEveryMs + latestMs;
 
 /** The one status record that an order must lead to. */
 export const statusOf = ({ order, reservation, payment }: OrderEvents): OrderStatus => ({
