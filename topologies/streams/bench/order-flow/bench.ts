@@ -1,12 +1,13 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KafkaPort } from '../../kafka/index.ts';
+import { ExpectedAnswers } from './expected-answers.ts';
 import { createOutputs } from './load.ts';
 import { ordersOf, type Pace } from './orders.ts';
+import { readCommitted } from './read-committed.ts';
 import { RunningApplication } from './running-application.ts';
 import type { Side } from './sides.ts';
 import { outputTopics } from './topology.ts';
-import { verify } from './verify.ts';
 
 /** What all measurements of a run share. */
 export interface Bench {
@@ -66,10 +67,14 @@ export class Trial implements Disposable {
     });
   }
 
-  /** Its outputs, against the orders that were loaded. */
-  verify(): Promise<void> {
+  /** Its outputs, against the orders that were loaded. @throws when they are wrong */
+  async verify(): Promise<void> {
     const { kafka, orders, pace } = this.#bench;
-    return verify(kafka, outputTopics(this.outputs), ordersOf(orders, pace), this.#side.tellsEveryUpdate);
+    const { orderStatus, bookSales } = outputTopics(this.outputs);
+    const expected = new ExpectedAnswers(ordersOf(orders, pace), this.#side.tellsEveryUpdate);
+    await readCommitted(kafka, orderStatus.name, (record) => expected.takeStatus(record));
+    await readCommitted(kafka, bookSales.name, (record) => expected.takeSales(record));
+    expected.check();
   }
 
   wipe(): void {

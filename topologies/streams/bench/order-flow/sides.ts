@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { mavenJars } from '../../test/maven-jars.ts';
@@ -31,7 +31,13 @@ export function original(folder: string): Side {
   const sources = join(import.meta.dirname, 'java');
   const jars = join(mavenJars(`kafka-streams-${originalVersion}`, join(sources, 'pom.xml')), '*');
   const files = readdirSync(sources).filter((name) => name.endsWith('.java'));
-  execFileSync('javac', ['-cp', jars, '-d', folder, ...files.map((name) => join(sources, name))], { stdio: 'inherit' });
+  const done = spawnSync('javac', ['-cp', jars, '-d', folder, ...files.map((name) => join(sources, name))], {
+    encoding: 'utf8',
+  });
+  if (done.status !== 0)
+    throw new Error(
+      `javac could not compile ${sources}; nothing was measured. A JDK of Java 17 or later must be on the PATH. It said: ${done.error?.message ?? done.stderr}`,
+    );
   return {
     name: 'original',
     command: 'java',
