@@ -141,7 +141,8 @@ export class AssignedTasks {
     const isolation = guarantee === 'exactly_once' ? 'read_committed' : 'read_uncommitted';
     await rereadInputs(kafka, fresh, offsets, { signal, onProgress, isolation });
     const ms = Math.round(performance.now() - since);
-    log('info', 'restored', `${applicationId}: ${fresh.length} tasks restored, ${records} records in ${ms} ms`);
+    const text = `${applicationId}: ${fresh.length} tasks restored, ${records} records in ${ms} ms`;
+    log('info', 'restored', text, { tasks: fresh.map(({ id }) => id), records, ms });
   }
 
   #start(task: StreamTask, offsets: Offsets, begin: ReadonlyMap<string, number>): void {

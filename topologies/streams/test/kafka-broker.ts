@@ -1,13 +1,13 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectKafka } from '../kafka/index.ts';
+import { mavenJars } from './maven-jars.ts';
 
 const version = '4.3.1';
-const root = join(import.meta.dirname, '..', '..', '..');
 
 export interface KafkaBroker extends AsyncDisposable {
   readonly bootstrapServers: string;
@@ -24,35 +24,9 @@ const freePort = (): Promise<number> =>
     });
   });
 
-/** The broker's jars, fetched once. Two runs may do it at once: the finished folder is put in place by a rename. */
-function jars(): string {
-  const tools = process.env.BOOKSTREAM_TOOLS ?? join(root, '.bookstream', 'tools');
-  const folder = join(tools, `kafka-${version}`);
-  if (existsSync(folder)) return join(folder, 'libs');
-  mkdirSync(tools, { recursive: true });
-  const making = mkdtempSync(`${folder}.making-`);
-  const done = spawnSync(
-    'mvn',
-    [
-      '-q',
-      '-B',
-      '-f',
-      join(import.meta.dirname, 'pom.xml'),
-      'dependency:copy-dependencies',
-      `-DoutputDirectory=${join(making, 'libs')}`,
-    ],
-    { encoding: 'utf8' },
-  );
-  if (done.status !== 0)
-    throw new Error(`Maven could not fetch Kafka; no test was run. It said: ${done.stdout}${done.stderr}`);
-  if (!existsSync(folder)) renameSync(making, folder);
-  rmSync(making, { recursive: true, force: true });
-  return join(dirname(making), `kafka-${version}`, 'libs');
-}
-
 /** A real broker of its own, on free ports and in a folder that goes with it. */
 export async function startKafkaBroker(properties: Readonly<Record<string, string>> = {}): Promise<KafkaBroker> {
-  const classPath = ['-cp', join(jars(), '*')];
+  const classPath = ['-cp', join(mavenJars(`kafka-${version}`, join(import.meta.dirname, 'pom.xml')), '*')];
   const folder = mkdtempSync(join(tmpdir(), 'streams-kafka-'));
   const [port, controller] = [await freePort(), await freePort()];
   const config = {
