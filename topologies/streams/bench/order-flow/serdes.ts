@@ -181,6 +181,7 @@ function readString(): string {
  * the library does not depend.
  */
 const serde = <T>(schemaId: number, write: (value: T) => void, read: () => T): Serde<T> => ({
+  ofAnyTopic: true,
   serialize: (_topic, value) => {
     const from = begin(schemaId);
     write(value);
