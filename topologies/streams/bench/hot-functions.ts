@@ -3,29 +3,26 @@ import { basename } from 'node:path';
 
 /** Adds up in which functions V8's sampling profiler found the work that it was shown. */
 export class HotFunctions {
-  readonly #session = new Session();
   readonly #hits = new Map<string, number>();
-
-  constructor() {
-    this.#session.connect();
-    this.#session.post('Profiler.enable');
-    this.#session.post('Profiler.setSamplingInterval', { interval: 200 });
-  }
+  #session: Session | null = null;
 
   watch(work: () => void): void {
+    this.#session ??= connected();
     this.#session.post('Profiler.start');
     work();
     this.#session.post('Profiler.stop', (error, { profile }) => {
       if (error !== null) throw error;
-      this.#add(profile);
+      this.add(profile);
     });
   }
 
-  #add({ nodes }: Profiler.Profile): void {
+  /** Of a profile that was made elsewhere (`node --cpu-prof`). */
+  add({ nodes }: Profiler.Profile): void {
     const parents = new Map(nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node] as const)));
     for (const { id, callFrame, hitCount = 0 } of nodes) {
       // V8's own code has no place: who called it says more.
       const caller = callFrame.url === '' ? parents.get(id)?.callFrame : undefined;
+      if (callFrame.functionName === '(idle)') continue;
       const name = caller === undefined ? nameOf(callFrame) : `${nameOf(callFrame)} < ${nameOf(caller)}`;
       this.#hits.set(name, (this.#hits.get(name) ?? 0) + hitCount);
     }
@@ -40,6 +37,14 @@ export class HotFunctions {
       .slice(0, count)
       .map(([name, hits]) => `${((100 * hits) / all).toFixed(1).padStart(5)} %  ${name}`);
   }
+}
+
+function connected(): Session {
+  const session = new Session();
+  session.connect();
+  session.post('Profiler.enable');
+  session.post('Profiler.setSamplingInterval', { interval: 200 });
+  return session;
 }
 
 const nameOf = ({ functionName, url, lineNumber }: Runtime.CallFrame): string =>

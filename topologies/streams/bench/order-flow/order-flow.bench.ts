@@ -5,13 +5,15 @@
 //   --latency     2,000 inputs a second in real time: from payment to committed status, instead of the throughput
 //   --restore     how fast local state comes back, instead of the throughput
 //   --only SIDE   ours or original                                --json       one JSON object on stdout
+//   --profile     where the time of ours goes; costs some of it
 // Every round's output is checked against plain code; a wrong answer fails the benchmark. topology.ts and java/OrderFlow.java are what runs.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { connectKafka } from '../../kafka/index.ts';
 import { startKafkaBroker } from '../../test/kafka-broker.ts';
+import { HotFunctions } from '../hot-functions.ts';
 import type { Bench } from './bench.ts';
 import { latency } from './latency.ts';
 import { createInputs, loadInputs } from './load.ts';
@@ -32,6 +34,7 @@ const { values: options } = parseArgs({
     restore: { type: 'boolean', default: false },
     only: { type: 'string' },
     json: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
   },
 });
 const orders = Number(options.orders);
@@ -60,7 +63,11 @@ const folder = mkdtempSync(join(tmpdir(), 'streams-order-flow-'));
 cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
 const classes = join(folder, 'classes');
 mkdirSync(classes);
-const sides = [...(options.only === 'original' ? [] : [ours]), ...(options.only === 'ours' ? [] : [original(classes)])];
+const profiles = options.profile ? join(folder, 'profiles') : null;
+const sides = [
+  ...(options.only === 'original' ? [] : [ours(profiles)]),
+  ...(options.only === 'ours' ? [] : [original(classes)]),
+];
 const broker = cleanup.use(await startKafkaBroker());
 const kafka = await connectKafka({ bootstrapServers: broker.bootstrapServers, clientId: 'order-flow-bench' });
 cleanup.defer(() => kafka.close());
@@ -96,4 +103,9 @@ for (let round = 1; round <= rounds; round += 1) {
     say(report.add(side.name, round, await measure(bench, side, round)));
 }
 say(`\n${report.summary().join('\n')}`);
+if (profiles !== null) {
+  const hot = new HotFunctions();
+  for (const name of readdirSync(profiles)) hot.add(JSON.parse(readFileSync(join(profiles, name), 'utf8')));
+  say(`\nwhere the time of ours goes:\n${hot.lines(40).join('\n')}`);
+}
 if (options.json) console.log(JSON.stringify(report));
