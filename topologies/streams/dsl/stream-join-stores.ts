@@ -59,7 +59,16 @@ export function streamJoinStores(graph: Graph, sides: JoinSides, options: Stream
       mayReread && isFromSource && isKeptAsRead(node, keySerde, valueSerde)
         ? { source: node.name, leftOut: leftOutName, isLeft, reachMs }
         : undefined;
-    const store = { name, keySerde, valueSerde, retentionMs, isFromSource, ...(rereads && { rereads }) };
+    const store = {
+      name,
+      join: as,
+      isLeft,
+      keySerde,
+      valueSerde,
+      retentionMs,
+      isFromSource,
+      ...(rereads && { rereads }),
+    };
     graph.addStore(options.persistent ? persistentJoinWindowStore(store) : inMemoryJoinWindowStore(store));
     return rereads !== undefined;
   };

@@ -15,7 +15,7 @@ export type Share = readonly ProducedRecord[];
  */
 export const cutIntoRounds = (records: readonly ProducedRecord[]): readonly (readonly Share[])[] => {
   const rounds: Share[][] = [];
-  for (const list of Map.groupBy(records, partitionName).values()) {
+  for (const list of byPartition(records)) {
     let round = 0;
     let from = 0;
     let size = 61;
@@ -35,6 +35,30 @@ export const cutIntoRounds = (records: readonly ProducedRecord[]): readonly (rea
   }
   return rounds;
 };
+
+/** Without a name for each record: there are many records and few partitions. */
+function byPartition(records: readonly ProducedRecord[]): readonly ProducedRecord[][] {
+  const lists: ProducedRecord[][] = [];
+  const topics = new Map<string, (ProducedRecord[] | undefined)[]>();
+  let topic: string | null = null;
+  let partitions: (ProducedRecord[] | undefined)[] = [];
+  for (const record of records) {
+    if (record.topic !== topic) {
+      topic = record.topic;
+      partitions = topics.get(topic) ?? [];
+      topics.set(topic, partitions);
+    }
+    const list = partitions[record.partition];
+    if (list !== undefined) {
+      list.push(record);
+      continue;
+    }
+    const begun = [record];
+    partitions[record.partition] = begun;
+    lists.push(begun);
+  }
+  return lists;
+}
 
 /**
  * Writes a round into the slab.

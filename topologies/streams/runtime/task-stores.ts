@@ -55,6 +55,7 @@ export class TaskStores {
   readonly #options: TaskStoresOptions;
   readonly #stores = new Map<string, OpenStore>();
   readonly #undo = new UndoLog();
+  readonly #shared = new Map<string, unknown>();
 
   constructor(options: TaskStoresOptions) {
     this.#options = options;
@@ -67,7 +68,11 @@ export class TaskStores {
     const topic = changelogTopicOf(applicationId, name);
     const changelog = logged ? topic : null;
     if ('openSelfKept' in builder) {
-      const store = builder.openSelfKept({ topic, undo: this.#undo, lastRead });
+      const shared = <T>(of: string, make: () => T): T => {
+        if (!this.#shared.has(of)) this.#shared.set(of, make());
+        return this.#shared.get(of) as T; // those who share a name make the same
+      };
+      const store = builder.openSelfKept({ topic, undo: this.#undo, lastRead, shared });
       return { rows: store, changelog, store, inFlight: 0, position: 0 };
     }
     const rows = new Overlay(storage.store(builder.spec), this.#undo, keySuffixBytes);

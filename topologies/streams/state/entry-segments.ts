@@ -50,17 +50,58 @@ class Segment {
   }
 }
 
+/** Newest entries of one name, one for each side of a join. */
+interface Newest {
+  left: number;
+  right: number;
+}
+
+/** Which entries a name has, on both sides of a join: who looks at both looks once. */
+export class EntryIndex {
+  readonly #names = new Map<string, Newest>();
+  #lastName: string | null = null;
+  #last: Newest | undefined;
+
+  get(name: string): Newest | undefined {
+    if (name !== this.#lastName) {
+      this.#lastName = name;
+      this.#last = this.#names.get(name);
+    }
+    return this.#last;
+  }
+
+  make(name: string): Newest {
+    const made = { left: none, right: none };
+    this.#names.set(name, made);
+    this.#lastName = name;
+    this.#last = made;
+    return made;
+  }
+
+  delete(name: string): void {
+    this.#names.delete(name);
+    if (name === this.#lastName) this.#last = undefined;
+  }
+}
+
 /**
  * Entries in the order of their arrival, numbered without end, each chained to the one of the same name before it. An entry is never moved or
  * overwritten: it is taken back while it is the newest, marked as removed, or forgotten together with its whole segment.
  */
 export class EntrySegments {
+  readonly #index: EntryIndex;
+  readonly #side: keyof Newest;
+  readonly #otherSide: keyof Newest;
   #segments: Segment[] = [new Segment()];
   /** Number of the first entry of the first segment. */
   #first = 0;
   #end = 0;
-  /** Newest entry of each name. */
-  readonly #newestOf = new Map<string, number>();
+
+  constructor(index: EntryIndex, isLeft: boolean) {
+    this.#index = index;
+    this.#side = isLeft ? 'left' : 'right';
+    this.#otherSide = isLeft ? 'right' : 'left';
+  }
 
   /** Number that the next entry will get. */
   get end(): number {
@@ -77,8 +118,9 @@ export class EntrySegments {
       segment = new Segment();
       this.#segments.push(segment);
     }
-    segment.push(name, time, sequence, this.newestOf(name), value);
-    this.#newestOf.set(name, this.#end);
+    const newest = this.#index.get(name) ?? this.#index.make(name);
+    segment.push(name, time, sequence, newest[this.#side], value);
+    newest[this.#side] = this.#end;
     this.#end += 1;
   }
 
@@ -87,9 +129,7 @@ export class EntrySegments {
     const segment = this.#segments.at(-1);
     const name = segment?.names.at(-1);
     if (segment === undefined || name === undefined) return;
-    const before = segment.before[segment.count - 1] ?? none;
-    if (before >= this.#first) this.#newestOf.set(name, before);
-    else this.#newestOf.delete(name);
+    this.#setNewest(name, segment.before[segment.count - 1] ?? none);
     segment.names.pop();
     this.#end -= 1;
     if (segment.count === 0 && this.#segments.length > 1) this.#segments.pop();
@@ -97,7 +137,8 @@ export class EntrySegments {
 
   /** Number of the newest entry of a name, removed ones included; `none` when there is none. */
   newestOf(name: string): number {
-    return this.#newestOf.get(name) ?? none;
+    const newest = this.#index.get(name);
+    return newest === undefined ? none : newest[this.#side];
   }
 
   /** Number of the entry of the same name before this one. */
@@ -148,11 +189,15 @@ export class EntrySegments {
       if (segment === undefined || next > end || segment.maxTime >= time) return;
       this.#first = next;
       this.#segments.shift();
-      for (const name of segment.names) {
-        const newest = this.#newestOf.get(name);
-        if (newest !== undefined && newest < next) this.#newestOf.delete(name);
-      }
+      for (const name of segment.names) if (this.newestOf(name) < next) this.#setNewest(name, none);
     }
+  }
+
+  #setNewest(name: string, before: number): void {
+    const newest = this.#index.get(name);
+    if (newest === undefined) return;
+    newest[this.#side] = before >= this.#first ? before : none;
+    if (newest[this.#side] === none && newest[this.#otherSide] === none) this.#index.delete(name);
   }
 
   #segmentOf(entry: number): Segment {

@@ -1,6 +1,6 @@
 import type { SelfKeptStoreBuilder } from '../plan/node.ts';
 import { byteString, bytesOfLength, readUint32, writeUint32 } from './bytes.ts';
-import { EntrySegments, none } from './entry-segments.ts';
+import { EntryIndex, EntrySegments, none } from './entry-segments.ts';
 import { type JoinWindowStore, type JoinWindowStoreOptions, suffixBytes } from './join-window-store.ts';
 import { readTime, writeTime } from './key-value-store.ts';
 import type { DirtyRow, KeptRow, SelfKept, SelfKeptHost, ValueAndTimestamp } from './state-store.ts';
@@ -26,7 +26,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
   readonly name: string;
   readonly #options: JoinWindowStoreOptions<K, V>;
   readonly #host: SelfKeptHost;
-  readonly #entries = new EntrySegments();
+  readonly #entries: EntrySegments;
   /** Newest time of all entries; null after some were taken back. */
   #newest: number | null = -1;
   /** Entries below are committed. */
@@ -45,6 +45,10 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
     this.name = options.name;
     this.#options = options;
     this.#host = host;
+    this.#entries = new EntrySegments(
+      host.shared(options.join, () => new EntryIndex()),
+      options.isLeft,
+    );
   }
 
   put(key: K, value: V, timestamp: number): void {
@@ -168,6 +172,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
   /** Above that of every entry of this name and time. */
   #sequenceOf(name: string, timestamp: number): number {
     let sequence = 0;
+    if (this.#options.rereads !== undefined) return sequence; // only the changelog must tell them apart
     for (let at = this.#entries.newestOf(name); at !== none; at = this.#entries.before(at))
       if (this.#entries.time(at) === timestamp) sequence = Math.max(sequence, this.#entries.sequence(at) + 1);
     return sequence;

@@ -15,6 +15,9 @@ export interface JoinWindowStore<K, V> extends StateStore {
 
 export interface JoinWindowStoreOptions<K, V> {
   readonly name: string;
+  /** Name of the join, which the store of the other side has too. */
+  readonly join: string;
+  readonly isLeft: boolean;
   readonly keySerde: Serde<K>;
   readonly valueSerde: Serde<V>;
   readonly retentionMs: number;

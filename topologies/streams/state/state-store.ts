@@ -130,6 +130,8 @@ export interface SelfKeptHost {
   readonly topic: string;
   readonly undo: UndoLog;
   readonly lastRead: LastRead;
+  /** What stores of one task have in common under a name. */
+  shared<T>(name: string, make: () => T): T;
 }
 
 /** Ordered by the bytes of the serialised key. */
