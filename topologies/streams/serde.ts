@@ -1,4 +1,4 @@
-import { byteString, readUint32, writeUint32 } from './state/bytes.ts';
+import { asciiString, byteString, readUint32, writeUint32 } from './state/bytes.ts';
 
 /**
  * Turns keys and values into bytes and back. Both ways are synchronous; null never reaches a serde, it is null on the wire too.
@@ -40,9 +40,7 @@ const string: Serde<string> = {
     return out;
   },
   deserialize: (_topic, bytes) => {
-    if (bytes.length > shortText) return decoder.decode(bytes);
-    for (let i = 0; i < bytes.length; i++) if ((bytes[i] ?? 0) > 0x7f) return decoder.decode(bytes);
-    return byteString(bytes);
+    return asciiString(bytes) ?? decoder.decode(bytes);
   },
   ofAnyTopic: true,
   byteString: (_topic, value) => {

@@ -1,6 +1,6 @@
 import { JoinWindows, Serdes, type StreamsBuilder, TimeWindows, type TopicLike, WindowedSerdes } from '../index.ts';
 import type { ProducedRecord } from '../kafka/port.ts';
-import { type Sale, saleSerde } from './sale.ts';
+import { type Order, orderSerde } from './order-flow/serdes.ts';
 
 export interface Case {
   readonly name: string;
@@ -14,18 +14,19 @@ export interface Case {
   byHand?(record: ProducedRecord): ProducedRecord | null;
 }
 
-const sales = (name: string): TopicLike<string, Sale> => ({ name, keySerde: Serdes.string, valueSerde: saleSerde });
-const [left, right, out] = [sales('left'), sales('right'), sales('out')];
+const orders = (name: string): TopicLike<string, Order> => ({ name, keySerde: Serdes.string, valueSerde: orderSerde });
+const [left, right, out] = [orders('left'), orders('right'), orders('out')];
 const counts = { name: 'out', keySerde: Serdes.string, valueSerde: Serdes.long };
 
 const start = 1_764_000_000_000;
-const sale = (index: number, key: string): Sale => ({
-  saleId: `sale-${String(index).padStart(18, '0')}`,
+/** 60 bytes with the registry's header. */
+const order = (index: number, key: string): Order => ({
+  orderId: `order-${String(index).padStart(10, '0')}`,
+  userId: `user-${String(index % 5_003).padStart(4, '0')}`,
   bookId: key,
-  copies: 1 + (index % 3),
-  amount: 1_990 + (index % 5_000),
-  soldAt: start + index,
-  channel: index % 10 === 0 ? 'shop' : 'web-site',
+  quantity: 1 + (index % 10),
+  amountMinor: 1_990 + (index % 5_000),
+  placedAt: start + index,
 });
 
 const record = (topic: string, index: number, key: string): ProducedRecord => ({
@@ -33,7 +34,7 @@ const record = (topic: string, index: number, key: string): ProducedRecord => ({
   partition: 0,
   timestamp: start + index,
   key: Serdes.string.serialize(topic, key),
-  value: saleSerde.serialize(topic, sale(index, key)),
+  value: orderSerde.serialize(topic, order(index, key)),
   headers: [],
 });
 
@@ -41,7 +42,7 @@ const oneTopic = (index: number, key: string) => record(left.name, index, key);
 /** Two records of one key after each other, on both topics in turn. */
 const twoTopics = (index: number, key: string) => record(index % 2 === 0 ? left.name : right.name, index, key);
 
-const sum = (one: Sale, other: Sale): Sale => ({ ...one, amount: one.amount + other.amount });
+const sum = (one: Order, other: Order): Order => ({ ...one, amountMinor: one.amountMinor + other.amountMinor });
 
 /** A line here is a case more: nothing else knows them by name. */
 export const cases: readonly Case[] = [
@@ -52,17 +53,17 @@ export const cases: readonly Case[] = [
     build: (builder) =>
       builder
         .stream(left)
-        .map((key, value) => [key, { ...value, amount: value.amount * value.copies }] as const)
-        .filter((_key, value) => value.channel !== 'shop')
+        .map((key, value) => [key, { ...value, amountMinor: value.amountMinor * value.quantity }] as const)
+        .filter((_key, value) => value.quantity < 10)
         .to(out),
     input: oneTopic,
     byHand: ({ topic, timestamp, headers, key, value }) => {
       if (key === null || value === null) return null;
-      const sold = saleSerde.deserialize(topic, value);
-      const priced = { ...sold, amount: sold.amount * sold.copies };
-      if (priced.channel === 'shop') return null;
+      const placed = orderSerde.deserialize(topic, value);
+      const priced = { ...placed, amountMinor: placed.amountMinor * placed.quantity };
+      if (priced.quantity === 10) return null;
       const text = Serdes.string.deserialize(topic, key);
-      const bytes = { key: Serdes.string.serialize(topic, text), value: saleSerde.serialize(topic, priced) };
+      const bytes = { key: Serdes.string.serialize(topic, text), value: orderSerde.serialize(topic, priced) };
       return { topic: out.name, partition: 0, timestamp, headers, ...bytes };
     },
   },

@@ -1,5 +1,5 @@
 import type { Serde } from '../../index.ts';
-import { readUint32, writeUint32 } from '../../state/bytes.ts';
+import { asciiString, readUint32, writeUint32 } from '../../state/bytes.ts';
 
 export interface Order {
   readonly orderId: string;
@@ -152,28 +152,14 @@ function readLong(): number {
   return (low & 1) === 0 ? high * (lowScale / 2) + (low >>> 1) : -(high * (lowScale / 2) + (low >>> 1)) - 1;
 }
 
-const scratch = Buffer.allocUnsafeSlow(256);
 const decoder = new TextDecoder('utf-8', { fatal: true });
-
-// `latin1Slice` is what `Buffer.toString` calls; it is handed the scratch, because small arrays are cheap only until native code sees them.
-const { latin1Slice } = Buffer.prototype as unknown as {
-  latin1Slice(this: Uint8Array, from: number, to: number): string; // missing in the types of Node
-};
 
 function readString(): string {
   const length = readLong();
   const from = position;
   position += length;
   if (length < 0 || position > input.length) throw new RangeError(`a text of ${length} bytes, which are not there`);
-  if (length > scratch.length) return decoder.decode(input.subarray(from, position));
-  const bytes = input;
-  let union = 0;
-  for (let i = 0; i < length; i++) {
-    const byte = bytes[from + i] ?? 0;
-    union |= byte;
-    scratch[i] = byte;
-  }
-  return union < 0x80 ? latin1Slice.call(scratch, 0, length) : decoder.decode(scratch.subarray(0, length));
+  return asciiString(input, from, position) ?? decoder.decode(input.subarray(from, position));
 }
 
 /**
