@@ -116,10 +116,16 @@ workers.forEach((worker, index) => {
   });
 });
 
+let ending = false;
 process.once('SIGTERM', async () => {
+  ending = true;
   await Promise.all(workers.map((worker) => worker.close()));
   process.exit(0);
 });
 
-await Promise.all(workers.map((worker) => worker.start()));
-tell('running', Date.now());
+try {
+  await Promise.all(workers.map((worker) => worker.start()));
+  tell('running', Date.now());
+} catch (error) {
+  if (!ending) throw error; // else it was told to end before it ran
+}

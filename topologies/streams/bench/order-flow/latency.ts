@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProducedRecord } from '../../kafka/index.ts';
 import { type Bench, Trial } from './bench.ts';
+import { CpuWatch } from './cpu-time.ts';
 import { createInputs } from './load.ts';
 import { inTimeOrder, ordersOf } from './orders.ts';
 import type { Side } from './sides.ts';
@@ -12,6 +13,7 @@ export interface Latency {
   readonly p95: number;
   readonly p99: number;
   readonly measured: number;
+  readonly othersCores: number;
 }
 
 const inputsPerSecond = 2_000;
@@ -56,6 +58,7 @@ export async function latency(bench: Bench, side: Side, round: number): Promise<
   for (let partition = 0; partition < partitions; partition += 1)
     reader.assign({ topic: orderStatus.name, partition }, 0);
 
+  const watch = new CpuWatch(app.pid, bench.brokerPid);
   const producer = await kafka.producer();
   let next = 0;
   const due = (): readonly ProducedRecord[] => {
@@ -78,10 +81,11 @@ export async function latency(bench: Bench, side: Side, round: number): Promise<
     if (Date.now() > deadline)
       throw new Error(`${sentAt.size} of ${count} orders got no status in 30 s; the round was given up`);
   }
+  const { othersCores } = watch.times;
   await producer.close();
   await reader.close();
   await app.stop();
   latencies.sort((a, b) => a - b);
   const at = (share: number): number => latencies[Math.floor(share * latencies.length)] ?? Number.NaN;
-  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), measured: latencies.length };
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), measured: latencies.length, othersCores };
 }

@@ -6,6 +6,7 @@
 //   --restore     how fast local state comes back, instead of the throughput
 //   --only SIDE   ours or original                                --json       one JSON object on stdout
 //   --profile     where the time of ours goes; costs some of it
+// "others' cores" is what the rest of the machine was busy with: compare times only while it is near 0; CPU time an input suffers less.
 // Every round's output is checked against plain code; a wrong answer fails the benchmark. topology.ts and java/OrderFlow.java are what runs.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -85,7 +86,20 @@ const bench: Bench = {
   pace: { startMs: Date.now() - orders * 10 - 60_000 },
   inputs,
 };
-const report = new Report(what, { ...options, what, kafka: originalVersion, kafkaStreams: originalVersion });
+const { mode, only = 'both' } = options;
+const [threads, commitMs] = [Number(options.threads), Number(options.commit)];
+const about = {
+  what,
+  mode,
+  commitMs,
+  threads,
+  orders,
+  rounds,
+  only,
+  kafka: originalVersion,
+  kafkaStreams: originalVersion,
+};
+const report = new Report(what, about);
 say(
   `${what}, ${options.mode}, commit ${options.commit} ms, threads ${options.threads}; Kafka and Kafka Streams ${originalVersion}`,
 );

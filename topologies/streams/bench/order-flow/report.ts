@@ -8,6 +8,7 @@ export type Column =
   | 'secondHalf'
   | 'cpuMicrosPerInput'
   | 'brokerCpuMicrosPerInput'
+  | 'othersCores'
   | 'peakRssMb'
   | 'startUpMs'
   | 'p50'
@@ -25,6 +26,7 @@ interface Shown {
 
 const shown = (name: Column, title: string, digits = 0): Shown => ({ name, title, digits });
 const startUp = shown('startUpMs', 'start-up ms');
+const others = shown('othersCores', "others' cores", 2);
 const memory = shown('peakRssMb', 'peak RSS MB');
 
 const columnsOf: Readonly<Record<What, readonly Shown[]>> = {
@@ -33,6 +35,7 @@ const columnsOf: Readonly<Record<What, readonly Shown[]>> = {
     shown('secondHalf', 'second half'),
     shown('cpuMicrosPerInput', 'CPU µs/input', 1),
     shown('brokerCpuMicrosPerInput', "broker's", 1),
+    others,
     memory,
     startUp,
   ],
@@ -41,6 +44,7 @@ const columnsOf: Readonly<Record<What, readonly Shown[]>> = {
     shown('p95', 'p95 ms', 1),
     shown('p99', 'p99 ms', 1),
     shown('measured', 'measured'),
+    others,
   ],
   restore: [shown('recordsPerSecond', 'records/s'), shown('records', 'records'), startUp, memory],
 };

@@ -23,18 +23,6 @@ export interface Told {
   readonly version?: string;
   readonly records?: number;
   readonly ms?: number;
-  /** CPU that the process had used when it was heard. */
-  readonly cpuMs: number;
-}
-
-/** Linux counts a process's time in hundredths of a second (`sysconf(_SC_CLK_TCK)`). */
-const tickMs = 10;
-
-/** CPU time of all threads of a process so far, user and system. */
-export function cpuMsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name before may have blanks; the first is field 3, see proc(5)
-  return (Number(fields[11]) + Number(fields[12])) * tickMs;
 }
 
 /** A side in a process of its own. */
@@ -64,8 +52,7 @@ export class RunningApplication implements AsyncDisposable {
 
   #take(line: string): void {
     if (!line.startsWith('{')) return;
-    const told: Omit<Told, 'cpuMs'> = JSON.parse(line);
-    this.told.push({ ...told, cpuMs: this.#ended === null ? cpuMsOf(this.pid) : 0 });
+    this.told.push(JSON.parse(line));
     this.#wake();
   }
 
@@ -99,10 +86,6 @@ export class RunningApplication implements AsyncDisposable {
       await promise;
       clearTimeout(timer);
     }
-  }
-
-  get cpuMs(): number {
-    return cpuMsOf(this.pid);
   }
 
   get peakRssMb(): number {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bench, Trial } from './bench.ts';
-import { cpuMsOf, type RunningApplication } from './running-application.ts';
+import { type CpuTimes, CpuWatch } from './cpu-time.ts';
+import type { RunningApplication } from './running-application.ts';
 import type { Side } from './sides.ts';
 import { outputTopics, partitions } from './topology.ts';
 
@@ -11,6 +12,7 @@ export interface Throughput {
   readonly secondHalf: number;
   readonly cpuMicrosPerInput: number;
   readonly brokerCpuMicrosPerInput: number;
+  readonly othersCores: number;
   readonly peakRssMb: number;
   readonly startUpMs: number;
 }
@@ -19,8 +21,8 @@ export interface Finished {
   readonly firstMs: number;
   readonly halfMs: number;
   readonly lastMs: number;
-  readonly cpuMs: number;
-  readonly brokerCpuMs: number;
+  /** Between first and last. */
+  readonly cpu: CpuTimes;
 }
 
 const pollMs = 20;
@@ -33,13 +35,13 @@ const stalledMs = 90_000;
 export async function finished(bench: Bench, trial: Trial, app: RunningApplication): Promise<Finished> {
   const { kafka, orders, brokerPid } = bench;
   const first = await app.until('first');
-  const brokerBefore = cpuMsOf(brokerPid);
+  const watch = new CpuWatch(app.pid, brokerPid);
   const { orderStatus, bookSales } = outputTopics(trial.outputs);
   const parts = [orderStatus, bookSales].flatMap(({ name }) =>
     Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition })),
   );
   const quietMs = 1_500 + Number(bench.commit);
-  let [written, lastMs, halfMs, cpuMs, brokerCpuMs] = [-1, Date.now(), 0, 0, 0];
+  let [written, lastMs, halfMs, cpu] = [-1, Date.now(), 0, watch.times];
   for (;;) {
     app.check();
     const ends = [...(await kafka.endOffsets(parts))];
@@ -49,7 +51,7 @@ export async function finished(bench: Bench, trial: Trial, app: RunningApplicati
     const statuses = sum(orderStatus.name);
     const all = statuses + sum(bookSales.name);
     if (all !== written) {
-      [written, lastMs, cpuMs, brokerCpuMs] = [all, now, app.cpuMs - first.cpuMs, cpuMsOf(brokerPid) - brokerBefore];
+      [written, lastMs, cpu] = [all, now, watch.times];
     }
     if (halfMs === 0 && statuses >= orders / 2) halfMs = now;
     if (statuses >= orders && now - lastMs > quietMs) break;
@@ -59,14 +61,14 @@ export async function finished(bench: Bench, trial: Trial, app: RunningApplicati
       );
     await sleep(pollMs);
   }
-  return { firstMs: first.t, halfMs, lastMs, cpuMs, brokerCpuMs };
+  return { firstMs: first.t, halfMs, lastMs, cpu };
 }
 
 /** One run of a side over all that was loaded. @throws when an output is wrong */
 export async function throughput(bench: Bench, side: Side, round: number): Promise<Throughput> {
   using trial = await Trial.of(bench, side, `round-${round}`);
   await using app = trial.start();
-  const { firstMs, halfMs, lastMs, cpuMs, brokerCpuMs } = await finished(bench, trial, app);
+  const { firstMs, halfMs, lastMs, cpu } = await finished(bench, trial, app);
   const { peakRssMb } = app;
   const start = await app.until('start');
   const running = await app.until('running');
@@ -76,8 +78,9 @@ export async function throughput(bench: Bench, side: Side, round: number): Promi
   return {
     inputsPerSecond: (inputs * 1_000) / (lastMs - firstMs),
     secondHalf: (inputs * 500) / (lastMs - halfMs),
-    cpuMicrosPerInput: (cpuMs * 1_000) / inputs,
-    brokerCpuMicrosPerInput: (brokerCpuMs * 1_000) / inputs,
+    cpuMicrosPerInput: (cpu.appMs * 1_000) / inputs,
+    brokerCpuMicrosPerInput: (cpu.brokerMs * 1_000) / inputs,
+    othersCores: cpu.othersCores,
     peakRssMb,
     startUpMs: running.t - start.t,
   };
