@@ -1,6 +1,15 @@
-import { JoinWindows, Serdes, type StreamsBuilder, TimeWindows, type TopicLike, WindowedSerdes } from '../index.ts';
+import {
+  JoinWindows,
+  type Serde,
+  Serdes,
+  type StreamsBuilder,
+  TimeWindows,
+  type TopicLike,
+  WindowedSerdes,
+} from '../index.ts';
 import type { ProducedRecord } from '../kafka/port.ts';
-import { type Order, orderSerde } from './order-flow/serdes.ts';
+import { type Order, orderSerde, orderStatusSerde, paymentSerde, reservationSerde } from './order-flow/serdes.ts';
+import { inputTopics, orderFlow, outputTopics } from './order-flow/topology.ts';
 
 export interface Case {
   readonly name: string;
@@ -14,10 +23,17 @@ export interface Case {
   byHand?(record: ProducedRecord): ProducedRecord | null;
 }
 
-const orders = (name: string): TopicLike<string, Order> => ({ name, keySerde: Serdes.string, valueSerde: orderSerde });
+const named = <V>(name: string, valueSerde: Serde<V>): TopicLike<string, V> => ({
+  name,
+  keySerde: Serdes.string,
+  valueSerde,
+});
+const orders = (name: string): TopicLike<string, Order> => named(name, orderSerde);
 const [left, right, out] = [orders('left'), orders('right'), orders('out')];
 const counts = { name: 'out', keySerde: Serdes.string, valueSerde: Serdes.long };
 
+const flow = inputTopics('');
+const { bookSales } = outputTopics('');
 const start = 1_764_000_000_000;
 /** 60 bytes with the registry's header. */
 const order = (index: number, key: string): Order => ({
@@ -125,6 +141,22 @@ export const cases: readonly Case[] = [
       index % 2 === 0
         ? { ...record(left.name, index, key), key: Serdes.string.serialize(left.name, `order-of-${key}`) }
         : record(right.name, index, key),
+  },
+  {
+    name: 'order-flow',
+    target: null,
+    hasState: true,
+    build: (builder) => orderFlow(builder, flow, { orderStatus: named('out', orderStatusSerde), bookSales }),
+    input: (index, key) => {
+      const orderId = `order-${String(Math.floor(index / 3)).padStart(10, '0')}`;
+      const at = { partition: 0, timestamp: start + index, key: Serdes.string.serialize('', orderId), headers: [] };
+      const answer = { orderId, status: 'ok', at: start + index };
+      if (index % 3 === 0)
+        return { ...at, topic: flow.orders.name, value: orderSerde.serialize('', { ...order(index, key), orderId }) };
+      if (index % 3 === 1)
+        return { ...at, topic: flow.reservations.name, value: reservationSerde.serialize('', answer) };
+      return { ...at, topic: flow.payments.name, value: paymentSerde.serialize('', answer) };
+    },
   },
 ];
 

@@ -13,7 +13,7 @@
  * value was decoded), `restored` (with `records` and `ms`, when there was something to restore). What the engine logs as warning or error goes to stderr.
  * SIGTERM commits what is done and ends it with exit code 0.
  */
-import { type ProcessingGuarantee, type Serde, StreamsWorker, type TopicLike } from '../../index.ts';
+import { type ProcessingGuarantee, type Serde, StreamsBuilder, StreamsWorker, type TopicLike } from '../../index.ts';
 import { connectKafka } from '../../kafka/index.ts';
 import { inputTopics, orderFlow, outputTopics, partitions } from './topology.ts';
 
@@ -79,10 +79,13 @@ function watched<V>(topic: TopicLike<string, V>): TopicLike<string, V> {
 
 const inputs = inputTopics(options.in);
 const outputs = outputTopics(options.out);
-const topology = orderFlow(
+const builder = new StreamsBuilder();
+orderFlow(
+  builder,
   { orders: watched(inputs.orders), reservations: watched(inputs.reservations), payments: watched(inputs.payments) },
   outputs,
 );
+const topology = builder.build();
 
 {
   const kafka = await connectKafka({ bootstrapServers: options.bootstrap, clientId: options.app });

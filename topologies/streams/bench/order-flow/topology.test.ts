@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TopologyTestDriver } from '../../index.ts';
+import { StreamsBuilder, TopologyTestDriver } from '../../index.ts';
 import type { ProducedRecord } from '../../kafka/index.ts';
 import { ExpectedAnswers } from './expected-answers.ts';
 import { inTimeOrder, ordersOf } from './orders.ts';
@@ -12,7 +12,9 @@ const count = 300;
 
 /** Bytes of both outputs as the engine writes them. */
 function answers(): { statuses: readonly ProducedRecord[]; sales: readonly ProducedRecord[] } {
-  using driver = new TopologyTestDriver(orderFlow(inputs, outputs), { partitions: 4, recordsPerCommit: 100 });
+  const builder = new StreamsBuilder();
+  orderFlow(builder, inputs, outputs);
+  using driver = new TopologyTestDriver(builder.build(), { partitions: 4, recordsPerCommit: 100 });
   for (const portion of inTimeOrder(inputs, ordersOf(count, pace))) driver.broker.append(portion);
   driver.run();
   const [statuses, sales] = [outputs.orderStatus, outputs.bookSales].map(({ name }) => driver.broker.records(name));

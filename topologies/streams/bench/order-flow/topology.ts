@@ -1,4 +1,4 @@
-import { JoinWindows, type Serde, Serdes, StreamsBuilder, type TopicLike, type Topology } from '../../index.ts';
+import { JoinWindows, type Serde, Serdes, type StreamsBuilder, type TopicLike } from '../../index.ts';
 import {
   type BookSales,
   bookSalesSerde,
@@ -31,8 +31,11 @@ export const outputTopics = (suffix: string) => ({
 const windows = JoinWindows.ofTimeDifferenceWithNoGrace(10 * 60_000);
 
 /** A shop's orders: each with its reservation and its payment, and what they add up to for a book. `java/OrderFlow.java` is the same in the original. */
-export function orderFlow(inputs: ReturnType<typeof inputTopics>, outputs: ReturnType<typeof outputTopics>): Topology {
-  const builder = new StreamsBuilder();
+export function orderFlow(
+  builder: StreamsBuilder,
+  inputs: ReturnType<typeof inputTopics>,
+  outputs: ReturnType<typeof outputTopics>,
+): void {
   const status = builder
     .stream(inputs.orders)
     .join(
@@ -82,5 +85,4 @@ export function orderFlow(inputs: ReturnType<typeof inputTopics>, outputs: Retur
     )
     .toStream()
     .to(outputs.bookSales);
-  return builder.build();
 }
