@@ -1,11 +1,13 @@
+import { type EntryIndex, none } from './entry-index.ts';
+
 /** So many entries share their arrays, and are forgotten together. */
 const segmentEntries = 4_096;
 const firstSlabBytes = 16 << 10;
-export const none = -1;
 
 /** Entries that came one after the other. Their values lie end to end in one slab, so a row costs no object. */
 class Segment {
-  readonly names: string[] = [];
+  count = 0;
+  readonly slots = new Int32Array(segmentEntries);
   readonly times = new Float64Array(segmentEntries);
   /** Number of the entry of the same name before it. */
   readonly before = new Float64Array(segmentEntries);
@@ -17,16 +19,12 @@ class Segment {
   /** No entry is newer; one that was taken back may have been. */
   maxTime = -1;
 
-  get count(): number {
-    return this.names.length;
-  }
-
   value(at: number): Uint8Array {
     return this.#slab.subarray(this.#start(at), this.ends[at]);
   }
 
-  push(name: string, time: number, sequence: number, before: number, value: Uint8Array): void {
-    const at = this.names.length;
+  push(slot: number, time: number, sequence: number, before: number, value: Uint8Array): void {
+    const at = this.count++;
     const start = this.#start(at);
     const end = start + value.length;
     if (end > this.#slab.length) {
@@ -36,7 +34,7 @@ class Segment {
       this.#slab = grown;
     }
     this.#slab.set(value, start);
-    this.names.push(name);
+    this.slots[at] = slot;
     this.times[at] = time;
     this.before[at] = before;
     this.sequences[at] = sequence;
@@ -50,48 +48,13 @@ class Segment {
   }
 }
 
-/** Newest entries of one name, one for each side of a join. */
-interface Newest {
-  left: number;
-  right: number;
-}
-
-/** Which entries a name has, on both sides of a join: who looks at both looks once. */
-export class EntryIndex {
-  readonly #names = new Map<string, Newest>();
-  #lastName: string | null = null;
-  #last: Newest | undefined;
-
-  get(name: string): Newest | undefined {
-    if (name !== this.#lastName) {
-      this.#lastName = name;
-      this.#last = this.#names.get(name);
-    }
-    return this.#last;
-  }
-
-  make(name: string): Newest {
-    const made = { left: none, right: none };
-    this.#names.set(name, made);
-    this.#lastName = name;
-    this.#last = made;
-    return made;
-  }
-
-  delete(name: string): void {
-    this.#names.delete(name);
-    if (name === this.#lastName) this.#last = undefined;
-  }
-}
-
 /**
  * Entries in the order of their arrival, numbered without end, each chained to the one of the same name before it. An entry is never moved or
  * overwritten: it is taken back while it is the newest, marked as removed, or forgotten together with its whole segment.
  */
 export class EntrySegments {
   readonly #index: EntryIndex;
-  readonly #side: keyof Newest;
-  readonly #otherSide: keyof Newest;
+  readonly #isLeft: boolean;
   #segments: Segment[] = [new Segment()];
   /** Number of the first entry of the first segment. */
   #first = 0;
@@ -99,8 +62,7 @@ export class EntrySegments {
 
   constructor(index: EntryIndex, isLeft: boolean) {
     this.#index = index;
-    this.#side = isLeft ? 'left' : 'right';
-    this.#otherSide = isLeft ? 'right' : 'left';
+    this.#isLeft = isLeft;
   }
 
   /** Number that the next entry will get. */
@@ -118,27 +80,28 @@ export class EntrySegments {
       segment = new Segment();
       this.#segments.push(segment);
     }
-    const newest = this.#index.get(name) ?? this.#index.make(name);
-    segment.push(name, time, sequence, newest[this.#side], value);
-    newest[this.#side] = this.#end;
+    const known = this.#index.slotOf(name);
+    const slot = known === none ? this.#index.make(name) : known;
+    const newest = this.#newest;
+    segment.push(slot, time, sequence, newest[slot] ?? none, value);
+    newest[slot] = this.#end;
     this.#end += 1;
   }
 
   /** Takes back the newest entry. */
   pop(): void {
     const segment = this.#segments.at(-1);
-    const name = segment?.names.at(-1);
-    if (segment === undefined || name === undefined) return;
-    this.#setNewest(name, segment.before[segment.count - 1] ?? none);
-    segment.names.pop();
+    if (segment === undefined || segment.count === 0) return;
+    segment.count -= 1;
     this.#end -= 1;
+    this.#setNewest(segment.slots[segment.count] ?? none, segment.before[segment.count] ?? none);
     if (segment.count === 0 && this.#segments.length > 1) this.#segments.pop();
   }
 
   /** Number of the newest entry of a name, removed ones included; `none` when there is none. */
   newestOf(name: string): number {
-    const newest = this.#index.get(name);
-    return newest === undefined ? none : newest[this.#side];
+    const slot = this.#index.slotOf(name);
+    return slot === none ? none : (this.#newest[slot] ?? none);
   }
 
   /** Number of the entry of the same name before this one. */
@@ -148,7 +111,7 @@ export class EntrySegments {
   }
 
   name(entry: number): string {
-    return this.#segmentOf(entry).names[entry % segmentEntries] ?? '';
+    return this.#index.nameOf(this.#segmentOf(entry).slots[entry % segmentEntries] ?? none);
   }
 
   time(entry: number): number {
@@ -189,15 +152,20 @@ export class EntrySegments {
       if (segment === undefined || next > end || segment.maxTime >= time) return;
       this.#first = next;
       this.#segments.shift();
-      for (const name of segment.names) if (this.newestOf(name) < next) this.#setNewest(name, none);
+      for (const slot of segment.slots) if ((this.#newest[slot] ?? none) < next) this.#setNewest(slot, none);
     }
   }
 
-  #setNewest(name: string, before: number): void {
-    const newest = this.#index.get(name);
-    if (newest === undefined) return;
-    newest[this.#side] = before >= this.#first ? before : none;
-    if (newest[this.#side] === none && newest[this.#otherSide] === none) this.#index.delete(name);
+  /** Of this side, by slot. */
+  get #newest(): Float64Array {
+    return this.#isLeft ? this.#index.left : this.#index.right;
+  }
+
+  #setNewest(slot: number, before: number): void {
+    const newest = this.#newest;
+    if (newest[slot] === none) return;
+    newest[slot] = before >= this.#first ? before : none;
+    if (this.#index.left[slot] === none && this.#index.right[slot] === none) this.#index.release(slot);
   }
 
   #segmentOf(entry: number): Segment {

@@ -1,6 +1,7 @@
 import type { SelfKeptStoreBuilder } from '../plan/node.ts';
 import { byteString, bytesOfLength, readUint32, writeUint32 } from './bytes.ts';
-import { EntryIndex, EntrySegments, none } from './entry-segments.ts';
+import { EntryIndex, none } from './entry-index.ts';
+import { EntrySegments } from './entry-segments.ts';
 import { type JoinWindowStore, type JoinWindowStoreOptions, suffixBytes } from './join-window-store.ts';
 import { readTime, writeTime } from './key-value-store.ts';
 import type { DirtyRow, KeptRow, SelfKept, SelfKeptHost, ValueAndTimestamp } from './state-store.ts';

@@ -1,0 +1,33 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { EntryIndex, none } from './entry-index.ts';
+
+test('names have slots of their own until they are released, as a map would have them', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 4_000 }), fc.boolean())), fc.nat(5), (steps, stride) => {
+      const index = new EntryIndex();
+      const map = new Map<string, number>();
+      for (const [number, releases] of steps.flatMap(([first, second]) =>
+        // Many at once, so that it grows, and few that come again.
+        Array.from({ length: 1 + stride * 80 }, (_, at) => [(first + at * 7) % 4_001, second] as const),
+      )) {
+        const name = `name-${number}`;
+        const slot = index.slotOf(name);
+        expect(slot === none).toBe(!map.has(name));
+        if (slot === none) {
+          const made = index.make(name);
+          index.left[made] = number;
+          map.set(name, number);
+        } else if (releases) {
+          index.release(slot);
+          map.delete(name);
+        }
+      }
+      for (const [name, number] of map) {
+        const slot = index.slotOf(name);
+        expect([index.nameOf(slot), index.left[slot], index.right[slot]]).toEqual([name, number, none]);
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
