@@ -6,7 +6,7 @@ import { leftOut } from '../state/left-out.ts';
 import type { RereadSpec } from '../state/state-store.ts';
 import { waitingRoom } from '../state/waiting-room.ts';
 import type { Graph } from './graph.ts';
-import type { JoinWindows } from './windows.ts';
+import { type JoinWindows, reachOf } from './windows.ts';
 
 export interface StreamJoinStoreOptions {
   /**
@@ -46,9 +46,10 @@ export interface StreamJoinStores {
 
 export function streamJoinStores(graph: Graph, sides: JoinSides, options: StreamJoinStoreOptions): StreamJoinStores {
   const { as, type, keySerde, windows } = sides;
-  const reachMs = windows.beforeMs + windows.afterMs + windows.graceMs;
+  const { beforeMs, afterMs, graceMs } = windows;
+  const reachMs = reachOf(windows);
   // The original's stores forget one millisecond too soon, so that a window of zero joins nothing.
-  const retentionMs = graph.semantics === 'strict' ? reachMs : reachMs - 1;
+  const retentionMs = graph.semantics === 'strict' ? reachMs : beforeMs + afterMs + graceMs - 1;
   const mayReread =
     type === 'inner' && graph.semantics === 'strict' && options.logged !== true && options.persistent !== true;
   const leftOutName = `${as}-left-out`;
