@@ -1,5 +1,6 @@
 import {
   JoinWindows,
+  type KeyValueStore,
   type KStream,
   type KTable,
   Serdes,
@@ -37,10 +38,10 @@ const windows = JoinWindows.of(3, 8, 4);
 const hopping = TimeWindows.ofSizeAndGrace(10, 4).advanceBy(5);
 const stored = (store: string) => ({ store, valueSerde: Serdes.string });
 
-const kind = (
+const kind = <V extends string | null>(
   name: string,
   scope: Kind['scope'],
-  build: (parts: Parts) => KStream<string, string | null>,
+  build: (parts: Parts) => KStream<string, V>,
   globals: readonly string[] = [],
 ): Kind => {
   const builder = new StreamsBuilder();
@@ -76,7 +77,7 @@ export const kinds: readonly Kind[] = [
         let process = (_key: string, _value: string, _timestamp: number): void => {};
         return {
           init: (context) => {
-            const seen = context.getStateStore<string, string>('kept');
+            const seen = context.getStateStore<KeyValueStore<string, string>>('kept');
             process = (key, value, timestamp) => {
               context.forward({ key, value: `${seen.get(key)} ${value}`, timestamp });
               seen.put(key, value);

@@ -1,13 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  type KGroupedTable,
-  type KTable,
-  type Serde,
-  Serdes,
-  StreamsBuilder,
-  TopologyTestDriver,
-} from '../../index.ts';
+import { type KGroupedTable, type Serde, Serdes, StreamsBuilder, TopologyTestDriver } from '../../index.ts';
 import { type Played, playedTo, send, text } from '../../test/played.ts';
 
 const numberOf = (value: string): number => Number(value.slice(1));
@@ -18,10 +11,11 @@ const groupOf = (value: string | undefined): string | null =>
 
 type Group = readonly number[];
 const group = Serdes.json<Group>();
+const sink = <T>() => ({ name: 'out', keySerde: Serdes.string, valueSerde: Serdes.json<T>() });
 
 interface Aggregation {
   readonly name: string;
-  readonly build: (grouped: KGroupedTable<string, number>) => KTable<string, unknown>;
+  readonly build: (grouped: KGroupedTable<string, number>) => void;
   /** What the rows of a group give; `undefined`: there is no such group. */
   readonly of: (rows: Group, hadRows: boolean) => unknown;
 }
@@ -29,28 +23,34 @@ interface Aggregation {
 const aggregations: readonly Aggregation[] = [
   {
     name: 'count',
-    build: (grouped) => grouped.count({ store: 'groups' }).mapValues(Number),
+    build: (grouped) => grouped.count({ store: 'groups' }).mapValues(Number).toStream().to(sink()),
     of: (rows, hadRows) => (hadRows ? rows.length : undefined),
   },
   {
     name: 'reduce',
     build: (grouped) =>
-      grouped.reduce(
-        (sum, value) => sum + value,
-        (sum, value) => sum - value,
-        { store: 'groups' },
-      ),
+      grouped
+        .reduce(
+          (sum, value) => sum + value,
+          (sum, value) => sum - value,
+          { store: 'groups' },
+        )
+        .toStream()
+        .to(sink()),
     of: (rows, hadRows) => (hadRows ? rows.reduce((sum, value) => sum + value, 0) : undefined),
   },
   {
     name: 'aggregate, where an empty group is none',
     build: (grouped) =>
-      grouped.aggregate<Group>(
-        () => [],
-        (_letter, value, rows) => [...rows, value].sort((a, b) => a - b),
-        (_letter, value, rows) => (rows.length === 1 ? null : rows.toSpliced(rows.indexOf(value), 1)),
-        { store: 'groups', valueSerde: group },
-      ),
+      grouped
+        .aggregate<Group>(
+          () => [],
+          (_letter, value, rows) => [...rows, value].sort((a, b) => a - b),
+          (_letter, value, rows) => (rows.length === 1 ? null : rows.toSpliced(rows.indexOf(value), 1)),
+          { store: 'groups', valueSerde: group },
+        )
+        .toStream()
+        .to(sink()),
     of: (rows) => (rows.length === 0 ? undefined : rows),
   },
 ];
@@ -64,14 +64,12 @@ test.each(aggregations)(
     const grouped = builder
       .table(text('in'), { store: 'rows' })
       .groupBy((_key, value) => [groupOf(value), numberOf(value)], { keySerde: groupKey, valueSerde: Serdes.integer });
-    build(grouped as KGroupedTable<string, number>) // likewise
-      .toStream()
-      .to('out', { valueSerde: Serdes.json() });
+    build(grouped as KGroupedTable<string, number>); // likewise
     const topology = builder.build();
     fc.assert(
       fc.property(playedTo(['in'], { maxLength: 30 }), (all) => {
         using driver = new TopologyTestDriver(topology);
-        const out = driver.outputTopic({ name: 'out', keySerde: Serdes.string, valueSerde: Serdes.json<unknown>() });
+        const out = driver.outputTopic(sink<unknown>());
         const rows = new Map<string, string>();
         const seen = new Set<string>();
         const result = (letter: string) => {
