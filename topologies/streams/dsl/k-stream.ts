@@ -133,11 +133,13 @@ export class KStream<K, V> {
     });
   }
 
-  merge(other: KStream<K, V>, named: Named = {}): KStream<K, V> {
+  /** Both streams' records, in the order in which they come. Of two value serdes none is known below: neither writes both kinds of values. */
+  merge<V2 = V>(other: KStream<K, V2>, named: Named = {}): KStream<K, V | V2> {
     const name = this.#graph.name('KSTREAM-MERGE-', named.as);
     const node = this.#graph.processor(name, [this.#node, other.#node], (task) => passOn(task, name));
-    const serdes = { key: this.#serdes.key ?? other.#serdes.key, value: this.#serdes.value ?? other.#serdes.value };
-    return new KStream<K, V>(this.#graph, node, serdes, this.#keyChanged || other.#keyChanged);
+    const [own, others] = [this.#serdes.value as Serde<V | V2> | null, other.#serdes.value as Serde<V | V2> | null]; // if they are one
+    const serdes = { key: this.#serdes.key ?? other.#serdes.key, value: own === others ? own : null };
+    return new KStream<K, V | V2>(this.#graph, node, serdes, this.#keyChanged || other.#keyChanged);
   }
 
   /** Each record goes to the first branch whose predicate holds, else to the default branch, else nowhere. */
