@@ -327,9 +327,7 @@ export class KStream<K, V> {
   ): KStream<K, R>;
   // biome-ignore lint/suspicious/noExplicitAny: the overloads above are the types
   join(other: any, second: any, third?: any, fourth?: any): KStream<K, any> {
-    if (other instanceof KStream) return this.#joinStream('inner', other, second, third, fourth ?? {});
-    if (other instanceof GlobalKTable) return this.#joinGlobal(other, second, third, fourth ?? {}, false);
-    return this.#joinTable(other, second, third ?? {}, false);
+    return this.#joined('inner', other, second, third, fourth);
   }
 
   /** As `join`, and a record of this stream that met nobody while its window and grace lasted goes on alone, at its own time. */
@@ -353,9 +351,7 @@ export class KStream<K, V> {
   ): KStream<K, R>;
   // biome-ignore lint/suspicious/noExplicitAny: the overloads above are the types
   leftJoin(other: any, second: any, third?: any, fourth?: any): KStream<K, any> {
-    if (other instanceof KStream) return this.#joinStream('left', other, second, third, fourth ?? {});
-    if (other instanceof GlobalKTable) return this.#joinGlobal(other, second, third, fourth ?? {}, true);
-    return this.#joinTable(other, second, third ?? {}, true);
+    return this.#joined('left', other, second, third, fourth);
   }
 
   /** As `leftJoin`, for records of both streams. */
@@ -365,39 +361,18 @@ export class KStream<K, V> {
     windows: JoinWindows,
     options: StreamJoinOptions<K, V, V2> = {},
   ): KStream<K, R> {
-    return this.#joinStream('outer', other, joiner as ValueJoiner<K, V, V2, R>, windows, options); // nulls are its business
+    return this.#joined('outer', other, joiner, windows, options);
   }
 
-  #joinStream<V2, R>(
-    type: StreamJoinType,
-    other: KStream<K, V2>,
-    joiner: ValueJoiner<K, V, V2, R>,
-    windows: JoinWindows,
-    options: StreamJoinOptions<K, V, V2>,
-  ): KStream<K, R> {
-    const { node, key } = joinStreams(type, this.#keys, other.#keys, joiner, windows, options);
-    return new KStream<K, R>(this.#graph, node, { key, value: null }, false);
-  }
-
-  #joinTable<V2, R>(
-    table: KTable<K, V2>,
-    joiner: ValueJoiner<K, V, V2 | null, R>,
-    options: StreamTableJoinOptions<K, V>,
-    left: boolean,
-  ): KStream<K, R> {
-    const { node, key } = joinTable(this.#keys, table, joiner, options, left);
-    return new KStream<K, R>(this.#graph, node, { key, value: null }, false);
-  }
-
-  #joinGlobal<K2, V2, R>(
-    table: GlobalKTable<K2, V2>,
-    keyOf: (key: K, value: V) => K2 | null,
-    joiner: ValueJoiner<K, V, V2 | null, R>,
-    named: Named,
-    left: boolean,
-  ): KStream<K, R> {
-    const { node, key } = joinGlobalTable(this.#place, table, keyOf, joiner, named, left);
-    return new KStream<K, R>(this.#graph, node, { key, value: null }, this.#keyChanged);
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of the joins are the types
+  #joined(type: StreamJoinType, other: any, second: any, third: any, fourth: any): KStream<K, any> {
+    const { node, key, keyChanged } =
+      other instanceof KStream
+        ? joinStreams(type, this.#keys, other.#keys, second, third, fourth ?? {})
+        : other instanceof GlobalKTable
+          ? joinGlobalTable(this.#place, other, second, third, fourth ?? {}, type === 'left')
+          : joinTable(this.#keys, other, second, third ?? {}, type === 'left');
+    return new KStream(this.#graph, node, { key, value: null }, keyChanged);
   }
 
   // ---- out

@@ -13,10 +13,11 @@ import { streamJoinStores } from './stream-join-stores.ts';
 import type { Named, StreamJoinOptions, StreamTableJoinOptions, ValueJoiner } from './stream-options.ts';
 import type { JoinWindows } from './windows.ts';
 
-/** The join's node, and the serde of the keys behind it. */
+/** The join's node, the serde of the keys behind it, and whether they are still to be brought together. */
 interface Joined<K> {
   readonly node: TopologyNode;
   readonly key: Serde<K> | null;
+  readonly keyChanged: boolean;
 }
 
 export type StreamJoinType = 'inner' | 'left' | 'outer';
@@ -99,7 +100,7 @@ export function joinStreams<K, V, V2, R>(
   const sides = [sideOf('left'), sideOf('right')];
   const node = graph.processor(names.merge, sides, (task) => passOn(task, names.merge));
   graph.coPartition({ node: as ?? names.merge, sources: [...sourcesOf(above.left), ...sourcesOf(above.right)] });
-  return { node, key };
+  return { node, key, keyChanged: false };
 }
 
 /** A stream with the rows of a table of its keys; with grace, with those that come late too. */
@@ -128,12 +129,12 @@ export function joinTable<K, V, V2, R>(
     store === null ? view.stores : [...view.stores, store],
   );
   graph.coPartition({ node: name, sources: [...sourcesOf(parent), ...sourcesOf(table.node)] });
-  return { node, key: keyChanged ? key : serdes.key };
+  return { node, key: keyChanged ? key : serdes.key, keyChanged: false };
 }
 
 /** A stream with the rows of a global table that its records name. */
 export function joinGlobalTable<K, V, K2, V2, R>(
-  { graph, node: parent, serdes }: StreamPlace<K, V>,
+  { graph, node: parent, serdes, keyChanged }: StreamPlace<K, V>,
   table: GlobalKTable<K2, V2>,
   keyOf: (key: K, value: V) => K2 | null,
   joiner: ValueJoiner<K, V, V2 | null, R>,
@@ -147,5 +148,5 @@ export function joinGlobalTable<K, V, K2, V2, R>(
     (task) => streamGlobalTableJoin(task, name, table.store, keyOf, joiner, left),
     [table.store],
   );
-  return { node, key: serdes.key };
+  return { node, key: serdes.key, keyChanged };
 }
