@@ -70,7 +70,7 @@ export function streamJoinStores(graph: Graph, names: JoinStoreNames, sides: Joi
         : undefined;
     const store = {
       name,
-      join: as,
+      join: left, // no other one has a store of this name
       isLeft,
       keySerde,
       valueSerde,
