@@ -100,22 +100,15 @@ export function build(builder: StreamsBuilder): void {
     Stores.keyValue({ name: 'notifications-by-user', keySerde: Serdes.string, valueSerde: stateSerde<Row>() }),
   );
   builder.addStateStore(inboxStore('notification-outcomes'));
-  const outcomes = builder
+  const decided = builder
     .stream(topics.ordersEvents, whole)
     .filter((_orderId, event) => noticeOf(event) !== null, { as: 'worth-telling' })
     .selectKey((_orderId, event): string => event.userId, { as: 'by-person' })
-    .repartition({
-      as: 'order-outcomes-by-user',
-      keySerde: topics.ordersEvents.keySerde,
-      valueSerde: topics.ordersEvents.valueSerde,
-    })
-    .mapValues((event): OrdersEvent | NotificationsCommand => event);
-  const commands = builder
-    .stream(topics.notificationsCommands, whole)
-    .mapValues((command): OrdersEvent | NotificationsCommand => command);
-  const decided = outcomes.merge(commands).process<string, Routed>(() => new NotificationsProcessor(), {
-    as: nodeName,
-    stores: ['notifications-by-user', 'notification-outcomes'],
-  });
+    .repartition({ as: 'order-outcomes-by-user', keySerde: topics.ordersEvents.keySerde })
+    .merge(builder.stream(topics.notificationsCommands, whole))
+    .process<string, Routed>(() => new NotificationsProcessor(), {
+      as: nodeName,
+      stores: ['notifications-by-user', 'notification-outcomes'],
+    });
   route(decided, ['notificationsEvents', 'commandOutcomes']);
 }

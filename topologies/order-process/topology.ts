@@ -181,12 +181,10 @@ export function build(builder: StreamsBuilder, reaction: typeof react = react): 
   );
   builder.addStateStore(inboxStore('order-outcomes'));
 
-  const commands = builder.stream(topics.ordersCommands, whole).mapValues((value): OrderInput => value);
-  const stock = builder.stream(topics.reservationsEvents, whole).mapValues((value): OrderInput => value);
-  const wallet = builder.stream(topics.paymentsEvents, whole).mapValues((value): OrderInput => value);
-  const decided = commands
-    .merge(stock)
-    .merge(wallet)
+  const decided = builder
+    .stream(topics.ordersCommands, whole)
+    .merge(builder.stream(topics.reservationsEvents, whole))
+    .merge(builder.stream(topics.paymentsEvents, whole))
     .process<string, Routed>(() => new OrderProcessor(reaction), {
       as: nodeName,
       stores: ['orders', 'order-deadlines', 'order-outcomes', 'book-prices'],

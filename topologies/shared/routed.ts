@@ -15,7 +15,7 @@ export function route(decided: KStream<string, Routed>, ids: readonly TopicId[])
     const topic: Topic<never> = topics[id] as Topic<never>; // the filter lets only this topic's values through
     decided
       .filter((_key, routed) => routed.to === id, { as: `to-${topic.name}` })
-      .map((_key, routed) => [routed.key, routed.value as never] as const, { as: `as-${topic.name}` })
+      .mapValues((routed) => routed.value as never, { as: `as-${topic.name}` })
       .to(topic, { as: `sink-${topic.name}` });
   }
 }

@@ -4,18 +4,7 @@ export type { ForeignKeyJoinOptions } from './dsl/foreign-key-join.ts';
 export type { GraphOptions } from './dsl/graph.ts';
 export { KGroupedStream, type MaterializedOptions } from './dsl/k-grouped-stream.ts';
 export { KGroupedTable } from './dsl/k-grouped-table.ts';
-export {
-  KStream,
-  type MapAsyncOptions,
-  type Named,
-  type ProcessOptions,
-  type ProducedOptions,
-  type RepartitionOptions,
-  type StreamJoinOptions,
-  type StreamTableJoinOptions,
-  type ToTableOptions,
-  type ValueJoiner,
-} from './dsl/k-stream.ts';
+export { KStream } from './dsl/k-stream.ts';
 export { GlobalKTable, type GroupByOptions, KTable, type TableResultOptions } from './dsl/k-table.ts';
 export type { Forwarded, Processor, ProcessorContext, ProcessorSupplier } from './dsl/processor.ts';
 export type { RememberOptions, ScanOptions } from './dsl/remembering.ts';
@@ -26,6 +15,17 @@ export {
   Stores,
   type VersionedKeyValueStoreOptions,
 } from './dsl/stores.ts';
+export type {
+  MapAsyncOptions,
+  Named,
+  ProcessOptions,
+  ProducedOptions,
+  RepartitionOptions,
+  StreamJoinOptions,
+  StreamTableJoinOptions,
+  ToTableOptions,
+  ValueJoiner,
+} from './dsl/stream-options.ts';
 export {
   type ConsumedOptions,
   type GlobalTableOptions,

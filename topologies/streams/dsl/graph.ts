@@ -43,6 +43,11 @@ export class Graph {
     return as ?? `${prefix}${String(number).padStart(10, '0')}`;
   }
 
+  /** Numbers that the original uses up where nothing is made. */
+  skipNames(count: number): void {
+    this.#counter += count;
+  }
+
   /** Of a store or an internal topic. A number would change with the topology, and what is kept under it would be lost. */
   durableName(prefix: string, as: string | undefined, cure: string): string {
     const generated = this.name(prefix, as);

@@ -3,13 +3,13 @@ import { type Fold, streamAggregate } from '../runtime/operators/aggregate.ts';
 import { type Serde, Serdes } from '../serde.ts';
 import { CogroupedKStream } from './cogrouped-k-stream.ts';
 import type { Graph, Serdes2 } from './graph.ts';
-import type { Named } from './k-stream.ts';
 import type { KTable } from './k-table.ts';
 import { needSerde } from './need-serde.ts';
 import { throughTopic } from './repartition.ts';
 import { SessionWindowedKStream } from './session-windowed-k-stream.ts';
 import { type HistoryOptions, tableStore } from './stores.ts';
 import { aggregatedTable } from './stream-aggregation.ts';
+import type { Named } from './stream-options.ts';
 import { aggregateBehaviour } from './table-behaviour.ts';
 import { TimeWindowedKStream } from './time-windowed-k-stream.ts';
 import { SessionWindows, type SlidingWindows, type TimeWindows } from './windows.ts';
@@ -126,7 +126,7 @@ export class KGroupedStream<K, V> {
       keySerde: needSerde(this.serdes.key, 'keySerde', `${as}-repartition`, 'to the grouping'),
       valueSerde: needSerde(this.serdes.value, 'valueSerde', `${as}-repartition`, 'to the grouping'),
       partitions,
-      dropNullKeys: true,
+      nullKeys: 'dropped',
     });
     this.#repartitioned = node;
     return node;

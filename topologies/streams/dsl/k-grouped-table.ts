@@ -78,7 +78,7 @@ export class KGroupedTable<K, V> {
       keySerde: key,
       valueSerde: changeSerde(value),
       partitions: null,
-      dropNullKeys: false,
+      nullKeys: 'unfiltered',
     });
     this.#graph.addStore(
       tableStore({ name: store, keySerde: key, valueSerde: aggregateSerde, persistent, versionedMs }),

@@ -1,21 +1,16 @@
-import { type OperatorFunction, pipe } from 'rxjs';
-import { InvalidArgumentError, MissingSerdeError } from '../errors.ts';
 import type { CallContext, SinkNode, TopologyNode } from '../plan/node.ts';
 import { type BranchRule, branchChild, branchOperator } from '../runtime/operators/branch.ts';
-import { mapAsyncOperator } from '../runtime/operators/map-async.ts';
 import { operator, passOn } from '../runtime/operators/operator.ts';
-import { pipeOperator } from '../runtime/operators/pipe.ts';
 import { processOperator } from '../runtime/operators/process.ts';
-import { streamStreamJoin } from '../runtime/operators/stream-stream-join.ts';
-import { streamTableGraceJoin } from '../runtime/operators/stream-table-grace-join.ts';
-import { streamGlobalTableJoin, streamTableJoin } from '../runtime/operators/stream-table-join.ts';
-import { type AnyRecord, type StreamRecord, withKeyAndValue, withValue } from '../runtime/record.ts';
+import { type AnyRecord, withKeyAndValue, withValue } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
+import { asyncValues } from './async-values.ts';
 import { BranchedKStream } from './branched-k-stream.ts';
-import { graceBuffer } from './grace-buffer.ts';
-import { type Graph, type Serdes2, sourcesOf } from './graph.ts';
+import type { Graph, Serdes2 } from './graph.ts';
 import { KGroupedStream } from './k-grouped-stream.ts';
 import { GlobalKTable, type KTable } from './k-table.ts';
+import { KeysTogether, type StreamPlace } from './keys-together.ts';
+import { needSerde } from './need-serde.ts';
 import type { ProcessorSupplier } from './processor.ts';
 import {
   bufferCount,
@@ -23,105 +18,43 @@ import {
   pairwise,
   type RememberOptions,
   type ScanOptions,
-  type StreamPlace,
   scan,
 } from './remembering.ts';
-import { throughTopic } from './repartition.ts';
-import type { HistoryOptions } from './stores.ts';
-import { type StreamJoinStoreOptions, streamJoinStores } from './stream-join-stores.ts';
+import { repartitioned } from './repartition.ts';
+import { joinGlobalTable, joinStreams, joinTable, type StreamJoinType } from './stream-joins.ts';
+import type {
+  MapAsyncOptions,
+  Named,
+  ProcessOptions,
+  ProducedOptions,
+  RepartitionOptions,
+  StreamJoinOptions,
+  StreamTableJoinOptions,
+  ToTableOptions,
+  ValueJoiner,
+} from './stream-options.ts';
+import { type Pipe, pipeNode } from './stream-pipe.ts';
 import type { TopicLike } from './streams-builder.ts';
 import { tableOf } from './table-source.ts';
 import { windowedPartitioner } from './windowed-serdes.ts';
 import type { JoinWindows } from './windows.ts';
-
-export interface Named {
-  /** Names the node and the internal topics it needs; it never makes state. */
-  readonly as?: string;
-}
-
-export interface ProcessOptions extends Named {
-  readonly stores?: readonly string[];
-}
-
-export interface RepartitionOptions<K, V> extends Named {
-  readonly keySerde?: Serde<K>;
-  readonly valueSerde?: Serde<V>;
-  /** Default: as many as the widest topic upstream. */
-  readonly partitions?: number;
-}
-
-export interface MapAsyncOptions<K, V> extends RepartitionOptions<K, V> {
-  readonly as: string;
-  /** Calls under way, and answers that wait for an earlier one, per partition. Beyond it records wait in the task's buffer, then at the broker. */
-  readonly maxInFlight: number;
-  /** By wall clock, per call; then it counts as rejected. Default 30 s; Infinity waits for ever. */
-  readonly timeoutMs?: number;
-}
-
-export interface ToTableOptions<K, V> extends RepartitionOptions<K, V>, HistoryOptions {
-  /** Names the store, its changelog and, where the key has changed and nothing else is given, the repartition topic. */
-  readonly store?: string;
-  readonly persistent?: boolean;
-}
-
-export interface ProducedOptions<K, V> extends Named {
-  readonly keySerde?: Serde<K>;
-  readonly valueSerde?: Serde<V>;
-  readonly partitioner?: (key: K, value: V, partitions: number) => number;
-}
-
-export interface StreamTableJoinOptions<K, V> extends RepartitionOptions<K, V> {
-  /**
-   * Only with a versioned table: a record waits until its stream has come so many ms further, for rows that come late. At most as long as
-   * the table's history. `as` then names the store of what waits too (`<as>-buffer`), and is needed.
-   */
-  readonly graceMs?: number;
-}
-
-export interface StreamJoinOptions<K, V1, V2> extends Named, StreamJoinStoreOptions {
-  /** Names the join, its stores and, where a key has changed, its repartition topics. Needed. */
-  readonly as?: string;
-  readonly keySerde?: Serde<K>;
-  readonly valueSerde?: Serde<V1>;
-  readonly otherValueSerde?: Serde<V2>;
-}
-
-/** One RxJS operator of a piped segment. */
-type Piped<A, B> = OperatorFunction<A, B>;
-
-export type ValueJoiner<K, V1, V2, R> = (left: V1, right: V2, key: K) => R;
-
-const need = <T>(serde: Serde<T> | null | undefined, what: string, node: string): Serde<T> => {
-  if (serde === null || serde === undefined) {
-    throw new MissingSerdeError(
-      `${node} needs ${what.startsWith('o') ? 'an' : 'a'} ${what}, and none is known there; nothing was built. Give one in its options.`,
-    );
-  }
-  return serde;
-};
-
-interface Together<K, V> {
-  readonly stream: KStream<K, V>;
-  readonly key: Serde<K> | null;
-  readonly value: Serde<V> | null;
-  readonly partitions: number | null;
-}
 
 /** A stream of records. Every method adds a node; nothing runs until a task or a test driver runs the built topology. */
 export class KStream<K, V> {
   readonly #graph: Graph;
   readonly #node: TopologyNode;
   readonly #serdes: Serdes2<K, V>;
-  /** The key may have changed since the records were partitioned: what needs equal keys together must repartition first. */
   readonly #keyChanged: boolean;
-  /** What joins and tables have already sent to the partitions of its keys: the next one reads the same topic. */
-  readonly #together: Together<K, V>[] = [];
+  readonly #place: StreamPlace<K, V>;
+  readonly #keys: KeysTogether<K, V>;
 
   constructor(graph: Graph, node: TopologyNode, serdes: Serdes2<K, V>, keyChanged: boolean) {
     this.#graph = graph;
     this.#node = node;
     this.#serdes = serdes;
     this.#keyChanged = keyChanged;
+    this.#place = { graph, node, serdes, keyChanged };
+    this.#keys = new KeysTogether(this.#place);
   }
 
   get node(): TopologyNode {
@@ -200,11 +133,13 @@ export class KStream<K, V> {
     });
   }
 
-  merge(other: KStream<K, V>, named: Named = {}): KStream<K, V> {
+  /** Both streams' records, in the order in which they come. Of two value serdes none is known below: neither writes both kinds of values. */
+  merge<V2 = V>(other: KStream<K, V2>, named: Named = {}): KStream<K, V | V2> {
     const name = this.#graph.name('KSTREAM-MERGE-', named.as);
     const node = this.#graph.processor(name, [this.#node, other.#node], (task) => passOn(task, name));
-    const serdes = { key: this.#serdes.key ?? other.#serdes.key, value: this.#serdes.value ?? other.#serdes.value };
-    return new KStream<K, V>(this.#graph, node, serdes, this.#keyChanged || other.#keyChanged);
+    const [own, others] = [this.#serdes.value as Serde<V | V2> | null, other.#serdes.value as Serde<V | V2> | null]; // if they are one
+    const serdes = { key: this.#serdes.key ?? other.#serdes.key, value: own === others ? own : null };
+    return new KStream<K, V | V2>(this.#graph, node, serdes, this.#keyChanged || other.#keyChanged);
   }
 
   /** Each record goes to the first branch whose predicate holds, else to the default branch, else nowhere. */
@@ -225,61 +160,10 @@ export class KStream<K, V> {
    * operator throws goes to the failure handler with the record. An emission outside the call of a record, or a completion, stops the task
    * with a PipeRuleError. The key counts as changed.
    */
-  pipe<K2, V2>(op: Piped<StreamRecord<K, V>, StreamRecord<K2, V2>>, named?: Named): KStream<K2, V2>;
-  pipe<A, K2, V2>(
-    op1: Piped<StreamRecord<K, V>, A>,
-    op2: Piped<A, StreamRecord<K2, V2>>,
-    named?: Named,
-  ): KStream<K2, V2>;
-  pipe<A, B, K2, V2>(
-    op1: Piped<StreamRecord<K, V>, A>,
-    op2: Piped<A, B>,
-    op3: Piped<B, StreamRecord<K2, V2>>,
-    named?: Named,
-  ): KStream<K2, V2>;
-  pipe<A, B, C, K2, V2>(
-    op1: Piped<StreamRecord<K, V>, A>,
-    op2: Piped<A, B>,
-    op3: Piped<B, C>,
-    op4: Piped<C, StreamRecord<K2, V2>>,
-    named?: Named,
-  ): KStream<K2, V2>;
-  pipe<A, B, C, D, K2, V2>(
-    op1: Piped<StreamRecord<K, V>, A>,
-    op2: Piped<A, B>,
-    op3: Piped<B, C>,
-    op4: Piped<C, D>,
-    op5: Piped<D, StreamRecord<K2, V2>>,
-    named?: Named,
-  ): KStream<K2, V2>;
-  pipe<A, B, C, D, E, K2, V2>(
-    op1: Piped<StreamRecord<K, V>, A>,
-    op2: Piped<A, B>,
-    op3: Piped<B, C>,
-    op4: Piped<C, D>,
-    op5: Piped<D, E>,
-    op6: Piped<E, StreamRecord<K2, V2>>,
-    named?: Named,
-  ): KStream<K2, V2>;
-  pipe<A, B, C, D, E, F, K2, V2>(
-    op1: Piped<StreamRecord<K, V>, A>,
-    op2: Piped<A, B>,
-    op3: Piped<B, C>,
-    op4: Piped<C, D>,
-    op5: Piped<D, E>,
-    op6: Piped<E, F>,
-    op7: Piped<F, StreamRecord<K2, V2>>,
-    named?: Named,
-  ): KStream<K2, V2>;
-  // biome-ignore lint/suspicious/noExplicitAny: the overloads above are the types
-  pipe(...given: any[]): KStream<any, any> {
-    const last = given.at(-1);
-    const named: Named = typeof last === 'function' || last === undefined ? {} : last;
-    const operators = given.filter((one) => typeof one === 'function') as OperatorFunction<AnyRecord, AnyRecord>[]; // likewise
-    const segment = pipe(...(operators as [])) as OperatorFunction<AnyRecord, AnyRecord>; // RxJS types ten operators, not a list
-    const name = this.#graph.name('KSTREAM-PIPE-', named.as);
-    const node = this.#graph.processor(name, [this.#node], (task) => pipeOperator(task, name, segment));
-    return new KStream(this.#graph, node, { key: null, value: null }, true);
+  get pipe(): Pipe<K, V> {
+    // biome-ignore lint/suspicious/noExplicitAny: `Pipe` has the types
+    return (...given: unknown[]): KStream<any, any> =>
+      new KStream(this.#graph, pipeNode(this.#place, given), { key: null, value: null }, true);
   }
 
   /**
@@ -296,29 +180,7 @@ export class KStream<K, V> {
     mapper: (value: V, key: K, context: CallContext) => Promise<V2>,
     options: MapAsyncOptions<K, V>,
   ): KStream<K, V2> {
-    const { as, maxInFlight, timeoutMs = 30_000, partitions = null } = options;
-    const cure = `mapAsync behind ${this.#node.name}: its topic and its calls go by its name. Give it one (as).`;
-    const name = this.#graph.durableName('KSTREAM-MAPASYNC-', as, cure);
-    if (!(Number.isInteger(maxInFlight) && maxInFlight >= 1))
-      throw new InvalidArgumentError(
-        `${name}: maxInFlight is ${maxInFlight}; nothing was built. Give 1 or more calls.`,
-      );
-    if (!(timeoutMs > 0))
-      throw new InvalidArgumentError(`${name}: timeoutMs is ${timeoutMs}; nothing was built. Give it some time.`);
-    const key = options.keySerde ?? this.#serdes.key;
-    const value = options.valueSerde ?? this.#serdes.value;
-    const source =
-      this.#node.kind === 'source'
-        ? this.#node
-        : throughTopic(this.#graph, this.#node, {
-            name,
-            keySerde: need(key, 'keySerde', `${name}-repartition`),
-            valueSerde: need(value, 'valueSerde', `${name}-repartition`),
-            partitions,
-            dropNullKeys: false,
-          });
-    const step = { call: mapper, maxInFlight, timeoutMs };
-    const node = this.#graph.asyncProcessor(name, source, (task) => mapAsyncOperator(task, name), step);
+    const { node, key } = asyncValues(this.#place, mapper, options);
     return new KStream<K, V2>(this.#graph, node, { key, value: null }, false);
   }
 
@@ -409,10 +271,11 @@ export class KStream<K, V> {
 
   /** Sends every record to the partition of its key, through a topic of the application's own. */
   repartition(options: RepartitionOptions<K, V> = {}): KStream<K, V> {
-    const key = options.keySerde ?? this.#serdes.key;
-    const value = options.valueSerde ?? this.#serdes.value;
-    const generated = this.#graph.name('KSTREAM-REPARTITION-', options.as);
-    return this.#throughTopic(options.as, generated, key, value, options.partitions ?? null, true);
+    const { as, partitions = null } = options;
+    const serdes = { key: options.keySerde ?? this.#serdes.key, value: options.valueSerde ?? this.#serdes.value };
+    const generated = as ?? this.#graph.name('KSTREAM-REPARTITION-');
+    const through = { as, generated, serdes, partitions, nullKeys: 'dropped' as const };
+    return new KStream<K, V>(this.#graph, repartitioned(this.#graph, this.#node, through), serdes, false);
   }
 
   /** @param options.as names the repartition topic, where the key has changed; without it the store of the aggregation does */
@@ -428,14 +291,13 @@ export class KStream<K, V> {
 
   /** The latest value of each key; kept in `store`, or passed on as it comes. */
   toTable(options: ToTableOptions<K, V> = {}): KTable<K, V> {
-    const key = options.keySerde ?? this.#serdes.key;
-    const value = options.valueSerde ?? this.#serdes.value;
-    const name = this.#graph.name('KSTREAM-TOTABLE-', options.as);
-    const store = options.store ?? this.#graph.name('KSTREAM-TOTABLE-STATE-STORE-');
-    const stream = this.#keyChanged
-      ? this.#keysTogether(options.as ?? options.store, name, key, value, options.partitions ?? null)
-      : this;
-    return tableOf(this.#graph, stream.#node, name, { key, value }, options, store);
+    const graph = this.#graph;
+    const serdes = { key: options.keySerde ?? this.#serdes.key, value: options.valueSerde ?? this.#serdes.value };
+    const { partitions = null } = options;
+    const name = graph.name('KSTREAM-TOTABLE-', options.as);
+    const store = options.store ?? graph.name('KSTREAM-TOTABLE-STATE-STORE-');
+    const as = graph.semantics === 'strict' ? (options.as ?? options.store) : name; // the original's topic has not the store's name
+    return tableOf(graph, this.#keys.node({ as, generated: name, serdes, partitions }), name, serdes, options, store);
   }
 
   // ---- joins
@@ -465,9 +327,7 @@ export class KStream<K, V> {
   ): KStream<K, R>;
   // biome-ignore lint/suspicious/noExplicitAny: the overloads above are the types
   join(other: any, second: any, third?: any, fourth?: any): KStream<K, any> {
-    if (other instanceof KStream) return this.#joinStream('inner', other, second, third, fourth ?? {});
-    if (other instanceof GlobalKTable) return this.#joinGlobal(other, second, third, fourth ?? {}, false);
-    return this.#joinTable(other, second, third ?? {}, false);
+    return this.#joined('inner', other, second, third, fourth);
   }
 
   /** As `join`, and a record of this stream that met nobody while its window and grace lasted goes on alone, at its own time. */
@@ -491,9 +351,7 @@ export class KStream<K, V> {
   ): KStream<K, R>;
   // biome-ignore lint/suspicious/noExplicitAny: the overloads above are the types
   leftJoin(other: any, second: any, third?: any, fourth?: any): KStream<K, any> {
-    if (other instanceof KStream) return this.#joinStream('left', other, second, third, fourth ?? {});
-    if (other instanceof GlobalKTable) return this.#joinGlobal(other, second, third, fourth ?? {}, true);
-    return this.#joinTable(other, second, third ?? {}, true);
+    return this.#joined('left', other, second, third, fourth);
   }
 
   /** As `leftJoin`, for records of both streams. */
@@ -503,85 +361,18 @@ export class KStream<K, V> {
     windows: JoinWindows,
     options: StreamJoinOptions<K, V, V2> = {},
   ): KStream<K, R> {
-    return this.#joinStream('outer', other, joiner as ValueJoiner<K, V, V2, R>, windows, options); // nulls are its business
+    return this.#joined('outer', other, joiner, windows, options);
   }
 
-  #joinStream<V2, R>(
-    type: 'inner' | 'left' | 'outer',
-    other: KStream<K, V2>,
-    joiner: ValueJoiner<K, V, V2, R>,
-    windows: JoinWindows,
-    options: StreamJoinOptions<K, V, V2>,
-  ): KStream<K, R> {
-    const graph = this.#graph;
-    const cure = `The join of ${this.#node.name} and ${other.#node.name} keeps both streams in stores: give it a name (as).`;
-    const as = graph.durableName('KSTREAM-JOIN-', options.as, cure);
-    const key = need(options.keySerde ?? this.#serdes.key ?? other.#serdes.key, 'keySerde', as);
-    const value = need(options.valueSerde ?? this.#serdes.value, 'valueSerde', as);
-    const otherValue = need(options.otherValueSerde ?? other.#serdes.value, 'otherValueSerde', as);
-    const left = this.#keyChanged ? this.#keysTogether(`${as}-left`, as, key, value, null) : this;
-    const right = other.#keyChanged ? other.#keysTogether(`${as}-right`, as, key, otherValue, null) : other;
-    const erased = (serde: Serde<K> | Serde<V> | Serde<V2>) => serde as Serde<unknown>; // inside the graph types are erased
-    const sides = {
-      ...{ as, type, windows, keySerde: erased(key) },
-      left: { node: left.#node, valueSerde: erased(value) },
-      right: { node: right.#node, valueSerde: erased(otherValue) },
-    };
-    const { all: used, ...stores } = streamJoinStores(graph, sides, options);
-    const join = streamStreamJoin({ ...stores, type, windows, joiner, semantics: graph.semantics });
-    const thisName = graph.name('KSTREAM-JOINTHIS-', `${as}-this-join`);
-    const otherName = graph.name('KSTREAM-JOINOTHER-', `${as}-other-join`);
-    const thisNode = graph.processor(thisName, [left.#node], (task) => join(task, thisName, true), used);
-    const otherNode = graph.processor(otherName, [right.#node], (task) => join(task, otherName, false), used);
-    const name = graph.name('KSTREAM-MERGE-', `${as}-merge`);
-    const node = graph.processor(name, [thisNode, otherNode], (task) => passOn(task, name));
-    graph.coPartition({ node: as, sources: [...sourcesOf(left.#node), ...sourcesOf(right.#node)] });
-    return new KStream<K, R>(graph, node, { key, value: null }, false);
-  }
-
-  #joinTable<V2, R>(
-    table: KTable<K, V2>,
-    joiner: ValueJoiner<K, V, V2 | null, R>,
-    options: StreamTableJoinOptions<K, V>,
-    left: boolean,
-  ): KStream<K, R> {
-    const key = options.keySerde ?? this.#serdes.key ?? table.serdes.key;
-    const value = options.valueSerde ?? this.#serdes.value;
-    const name = this.#graph.name(left ? 'KSTREAM-LEFTJOIN-' : 'KSTREAM-JOIN-', options.as);
-    const stream = this.#keyChanged
-      ? this.#keysTogether(options.as, name, key, value, options.partitions ?? null)
-      : this;
-    const view = table.behaviour.view();
-    const { graceMs } = options;
-    const store = graceBuffer(this.#graph, name, table.behaviour.versionedMs, { key, value }, options);
-    const node = this.#graph.processor(
-      name,
-      [stream.#node],
-      (task) =>
-        store === null || graceMs === undefined
-          ? streamTableJoin(task, name, view.getter(task), joiner, left)
-          : streamTableGraceJoin(task, name, view.getter(task), { store, graceMs, joiner, left }),
-      store === null ? view.stores : [...view.stores, store],
-    );
-    this.#graph.coPartition({ node: name, sources: [...sourcesOf(stream.#node), ...sourcesOf(table.node)] });
-    return new KStream<K, R>(this.#graph, node, { key: stream.#serdes.key, value: null }, false);
-  }
-
-  #joinGlobal<K2, V2, R>(
-    table: GlobalKTable<K2, V2>,
-    keyOf: (key: K, value: V) => K2 | null,
-    joiner: ValueJoiner<K, V, V2 | null, R>,
-    named: Named,
-    left: boolean,
-  ): KStream<K, R> {
-    const name = this.#graph.name(left ? 'KSTREAM-LEFTJOIN-' : 'KSTREAM-JOIN-', named.as);
-    const node = this.#graph.processor(
-      name,
-      [this.#node],
-      (task) => streamGlobalTableJoin(task, name, table.store, keyOf, joiner, left),
-      [table.store],
-    );
-    return new KStream<K, R>(this.#graph, node, { key: this.#serdes.key, value: null }, this.#keyChanged);
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of the joins are the types
+  #joined(type: StreamJoinType, other: any, second: any, third: any, fourth: any): KStream<K, any> {
+    const { node, key, keyChanged } =
+      other instanceof KStream
+        ? joinStreams(type, this.#keys, other.#keys, second, third, fourth ?? {})
+        : other instanceof GlobalKTable
+          ? joinGlobalTable(this.#place, other, second, third, fourth ?? {}, type === 'left')
+          : joinTable(this.#keys, other, second, third ?? {}, type === 'left');
+    return new KStream(this.#graph, node, { key, value: null }, keyChanged);
   }
 
   // ---- out
@@ -590,8 +381,8 @@ export class KStream<K, V> {
   to(topic: TopicLike<K, V> | string | ((key: K, value: V) => string), options: ProducedOptions<K, V> = {}): void {
     const name = this.#graph.name('KSTREAM-SINK-', options.as);
     const given = typeof topic === 'object' ? topic : undefined;
-    const key = need(options.keySerde ?? given?.keySerde ?? this.#serdes.key, 'keySerde', name);
-    const value = need(options.valueSerde ?? given?.valueSerde ?? this.#serdes.value, 'valueSerde', name);
+    const key = needSerde(options.keySerde ?? given?.keySerde ?? this.#serdes.key, 'keySerde', name);
+    const value = needSerde(options.valueSerde ?? given?.valueSerde ?? this.#serdes.value, 'valueSerde', name);
     const partitioner = options.partitioner as SinkNode['partitioner'] | undefined; // types are erased below
     this.#graph.sink({
       name,
@@ -605,51 +396,6 @@ export class KStream<K, V> {
   }
 
   // ---- inside
-
-  /** For joins and tables of a stream whose key has changed. Used twice, it is one topic, under the name that was given first. */
-  #keysTogether(
-    as: string | undefined,
-    generated: string,
-    key: Serde<K> | null,
-    value: Serde<V> | null,
-    partitions: number | null,
-  ): KStream<K, V> {
-    const there = this.#together.find(
-      (one) => one.key === key && one.value === value && (partitions === null || one.partitions === partitions),
-    );
-    if (there !== undefined) return there.stream;
-    const stream = this.#throughTopic(as, generated, key, value, partitions, false);
-    this.#together.push({ stream, key, value, partitions });
-    return stream;
-  }
-
-  get #place(): StreamPlace<K, V> {
-    return { graph: this.#graph, node: this.#node, serdes: this.#serdes, keyChanged: this.#keyChanged };
-  }
-
-  /** @param generated the topic's name where the author gave none and generated names are allowed */
-  #throughTopic(
-    as: string | undefined,
-    generated: string,
-    key: Serde<K> | null,
-    value: Serde<V> | null,
-    partitions: number | null,
-    dropNullKeys: boolean,
-  ): KStream<K, V> {
-    this.#graph.demandName(
-      as,
-      `${this.#node.name} gives records that are sent through a repartition topic, and it has no name. Give one (as).`,
-    );
-    const name = as ?? generated;
-    const node = throughTopic(this.#graph, this.#node, {
-      name,
-      keySerde: need(key, 'keySerde', `${name}-repartition`),
-      valueSerde: need(value, 'valueSerde', `${name}-repartition`),
-      partitions,
-      dropNullKeys,
-    });
-    return new KStream<K, V>(this.#graph, node, { key, value }, false);
-  }
 
   #same(
     prefix: string,

@@ -125,6 +125,17 @@ describe('bytes need a serde', () => {
     ['a global table', /rows/, ({ builder }) => builder.globalTable('rows', { store: 's' })],
     ['a sink, of a changed key', /leave needs a keySerde/, ({ changed }) => changed.to('out', { as: 'leave' })],
     ['a sink, of a changed value', /leave needs a valueSerde/, ({ mapped }) => mapped.to('out', { as: 'leave' })],
+    [
+      'a sink of two streams that are written in two ways',
+      /leave needs a valueSerde/,
+      ({ stream, builder }) =>
+        stream.merge(builder.stream({ ...text('counts'), valueSerde: Serdes.integer })).to('out', { as: 'leave' }),
+    ],
+    [
+      'a sink of two streams of which one is written in no known way',
+      /leave needs a valueSerde/,
+      ({ stream, mapped }) => stream.merge(mapped).to('out', { as: 'leave' }),
+    ],
     ['repartition', /again-repartition needs a keySerde/, ({ changed }) => changed.repartition({ as: 'again' })],
     [
       'repartition of a changed value',

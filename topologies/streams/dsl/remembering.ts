@@ -8,11 +8,11 @@ import { rememberedSerde } from '../runtime/operators/remembered-serde.ts';
 import { scanOperator } from '../runtime/operators/scan.ts';
 import type { AnyRecord } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
-import type { Graph, Serdes2 } from './graph.ts';
-import type { Named } from './k-stream.ts';
+import type { StreamPlace } from './keys-together.ts';
 import { needSerde } from './need-serde.ts';
 import { throughTopic } from './repartition.ts';
 import { Stores } from './stores.ts';
+import type { Named } from './stream-options.ts';
 
 /** Of an operator that remembers something of each key. */
 interface Remembering<K> extends Named {
@@ -31,14 +31,6 @@ export interface RememberOptions<K, V> extends Remembering<K> {
 export interface ScanOptions<K, A> extends Remembering<K> {
   /** Of what is accumulated. */
   readonly valueSerde: Serde<A>;
-}
-
-/** Where in the graph a stream stands. */
-export interface StreamPlace<K, V> {
-  readonly graph: Graph;
-  readonly node: TopologyNode;
-  readonly serdes: Serdes2<K, V>;
-  readonly keyChanged: boolean;
 }
 
 /** The operator's node, and the serde of the keys, which are together behind it. */
@@ -70,7 +62,7 @@ function remembering<K, V>(place: StreamPlace<K, V>, options: Remembering<K>, pa
     const name = as ?? store;
     const where = 'to a repartition before it';
     const valueSerde = needSerde(serdes.value, 'valueSerde', `${name}-repartition`, where);
-    const topic = { name, keySerde: key, valueSerde, partitions: partitions ?? null, dropNullKeys: true };
+    const topic = { name, keySerde: key, valueSerde, partitions: partitions ?? null, nullKeys: 'dropped' as const };
     parent = throughTopic(graph, parent, topic);
   }
   graph.addStore(Stores.keyValue({ name: store, keySerde: key, valueSerde: rowSerde, persistent }));

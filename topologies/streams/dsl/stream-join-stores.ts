@@ -6,7 +6,7 @@ import { leftOut } from '../state/left-out.ts';
 import type { RereadSpec } from '../state/state-store.ts';
 import { waitingRoom } from '../state/waiting-room.ts';
 import type { Graph } from './graph.ts';
-import type { JoinWindows } from './windows.ts';
+import { type JoinWindows, reachOf } from './windows.ts';
 
 export interface StreamJoinStoreOptions {
   /**
@@ -26,13 +26,21 @@ interface Side {
   readonly valueSerde: Serde<unknown>;
 }
 
+/** What the stores are called, those of them that are made. */
+interface JoinStoreNames {
+  readonly left: string;
+  readonly right: string;
+  readonly waiting: string;
+  readonly leftOut: string;
+}
+
 interface JoinSides {
-  readonly as: string;
   readonly type: 'inner' | 'left' | 'outer';
   readonly keySerde: Serde<unknown>;
   readonly left: Side;
   readonly right: Side;
   readonly windows: JoinWindows;
+  readonly options: StreamJoinStoreOptions;
 }
 
 /** The stores of one stream-stream join, by their names; null: it needs none. */
@@ -44,14 +52,15 @@ export interface StreamJoinStores {
   readonly all: readonly string[];
 }
 
-export function streamJoinStores(graph: Graph, sides: JoinSides, options: StreamJoinStoreOptions): StreamJoinStores {
-  const { as, type, keySerde, windows } = sides;
-  const reachMs = windows.beforeMs + windows.afterMs + windows.graceMs;
+export function streamJoinStores(graph: Graph, names: JoinStoreNames, sides: JoinSides): StreamJoinStores {
+  const { type, keySerde, windows, options } = sides;
+  const { left, right, leftOut: leftOutName } = names;
+  const { beforeMs, afterMs, graceMs } = windows;
+  const reachMs = reachOf(windows);
   // The original's stores forget one millisecond too soon, so that a window of zero joins nothing.
-  const retentionMs = graph.semantics === 'strict' ? reachMs : reachMs - 1;
+  const retentionMs = graph.semantics === 'strict' ? reachMs : beforeMs + afterMs + graceMs - 1;
   const mayReread =
     type === 'inner' && graph.semantics === 'strict' && options.logged !== true && options.persistent !== true;
-  const leftOutName = `${as}-left-out`;
 
   const addSide = (name: string, { node, valueSerde }: Side, isLeft: boolean): boolean => {
     const isFromSource = node.kind === 'source';
@@ -61,7 +70,7 @@ export function streamJoinStores(graph: Graph, sides: JoinSides, options: Stream
         : undefined;
     const store = {
       name,
-      join: as,
+      join: left, // no other one has a store of this name
       isLeft,
       keySerde,
       valueSerde,
@@ -72,11 +81,9 @@ export function streamJoinStores(graph: Graph, sides: JoinSides, options: Stream
     graph.addStore(options.persistent ? persistentJoinWindowStore(store) : inMemoryJoinWindowStore(store));
     return rereads !== undefined;
   };
-  const left = `${as}-this-join-store`;
-  const right = `${as}-other-join-store`;
   const rereadsLeft = addSide(left, sides.left, true);
   const rereadsRight = addSide(right, sides.right, false);
-  const waiting = type === 'inner' ? null : `${as}-waiting-room`;
+  const waiting = type === 'inner' ? null : names.waiting;
   if (waiting !== null) {
     const serdes = { leftSerde: sides.left.valueSerde, rightSerde: sides.right.valueSerde };
     graph.addStore(waitingRoom({ name: waiting, keySerde, ...serdes }));

@@ -97,8 +97,9 @@ test('stateless operators of streams', () => {
   expectTypeOf(stream.selectKey((key) => key.user)).toEqualTypeOf<KStream<string, Click>>();
   expectTypeOf(stream.peek(() => {})).toEqualTypeOf<KStream<UserId, Click>>();
   expectTypeOf(stream.merge(stream)).toEqualTypeOf<KStream<UserId, Click>>();
-  // @ts-expect-error streams of other values do not merge
-  stream.merge(stream.mapValues((value) => value.ms));
+  expectTypeOf(stream.merge(stream.mapValues((value) => value.ms))).toEqualTypeOf<KStream<UserId, Click | number>>();
+  // @ts-expect-error streams of other keys do not merge
+  stream.merge(stream.selectKey((key) => key.user));
   const piped = stream.pipe(
     map((record): StreamRecord<string, number> => ({ ...record, key: 'k', value: record.value.ms })),
   );

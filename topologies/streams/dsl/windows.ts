@@ -10,6 +10,10 @@ export interface JoinWindows {
   readonly graceMs: number;
 }
 
+/** How far behind the newest record another one may be that is still to be met. */
+export const reachOf = ({ beforeMs, afterMs, graceMs }: JoinWindows): number =>
+  Math.max(0, beforeMs) + Math.max(0, afterMs) + graceMs;
+
 const checked = (windows: JoinWindows): JoinWindows => {
   if (windows.beforeMs + windows.afterMs < 0 || windows.graceMs < 0) {
     throw new InvalidArgumentError('a join window must not end before it begins, and its grace must not be negative');

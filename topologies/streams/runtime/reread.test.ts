@@ -99,6 +99,19 @@ describe('join windows without a changelog', () => {
     );
   });
 
+  test('they reach back from what was kept, not from a newer record without a value', () => {
+    const at = (side: 'left' | 'right', value: string | null, timestamp: number): Input => ({
+      ...{ side, key: 'a', value, timestamp, crash: null },
+    });
+    const inputs = [
+      at('left', 'x', 5),
+      at('left', null, 50),
+      { ...at('right', 'y', 6), crash: 'after-commit' as const },
+    ];
+    const { out } = drive(inputs, { logged: false, crashes: true });
+    expect(out.map(({ value }) => value)).toContain('x+y');
+  });
+
   test('they have one where the side is not the topic as it stands, or where the author wants it', () => {
     const changelogsOf = (build: (builder: StreamsBuilder) => void): readonly string[] => {
       const builder = new StreamsBuilder();
@@ -134,7 +147,11 @@ describe('join windows without a changelog', () => {
           .leftJoin(builder.stream(topic('r')), (l, r) => `${l}${r}`, windows, { as: 'm' })
           .to(raw('out')),
       ),
-    ).toEqual(['m-this-join-store-changelog', 'm-other-join-store-changelog']);
+    ).toEqual([
+      'm-this-join-store-changelog',
+      'm-outer-other-join-store-changelog',
+      'm-left-shared-join-store-changelog',
+    ]);
     expect(
       changelogsOf((builder) =>
         builder

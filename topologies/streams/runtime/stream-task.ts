@@ -114,7 +114,14 @@ export class StreamTask implements Task, TaskContext {
       const node = this.#options.sub.sources.find(({ name }) => name === source);
       const position = node && positions.get(topicOf(this.applicationId, node));
       if (position === undefined || position.offset === 0) return [];
-      return [{ ...position.partition, store, sinceMs: position.time - reachMs, end: position.offset }];
+      return [
+        {
+          ...position.partition,
+          store,
+          sinceMs: this.#stores.timeKept(store, position.time) - reachMs,
+          end: position.offset,
+        },
+      ];
     });
   }
   reread(store: string, records: readonly ConsumedRecord[]): void {
@@ -200,7 +207,7 @@ export class StreamTask implements Task, TaskContext {
     const record = readRecord(raw, source, position.time);
     if (record instanceof Unreadable) {
       this.#refuse(raw, source, record);
-      this.#leaveOut(source, raw.timestamp);
+      this.#leaveOut(source, raw.timestamp, false);
     } else if (record.timestamp < 0) this.dropped(source.name, 'negative-timestamp');
     else {
       if (record.timestamp > position.time) position.time = record.timestamp;
@@ -240,12 +247,12 @@ export class StreamTask implements Task, TaskContext {
     if (handling === 'fail') throw new TaskFailedError(this.id, raw, failure);
     if (handling === 'dead-letter')
       this.#outputs.push(deadLetterOf(raw, 'failed', failure, this.applicationId, this.id));
-    this.#leaveOut(source, raw.timestamp);
+    this.#leaveOut(source, raw.timestamp, true);
     this.#options.onDropped?.(node, 'failed', this.metadata, failure);
   }
 
-  #leaveOut(source: SourceNode, timestamp: number): void {
-    if (this.#current !== null) this.#stores.leaveOut(source.name, this.#current.offset, timestamp, this.#streamTime);
+  #leaveOut(source: SourceNode, timestamp: number, movedTime: boolean): void {
+    if (this.#current !== null) this.#stores.leaveOut(source.name, this.#current.offset, timestamp, movedTime);
   }
 
   #handlingOf(record: ConsumedRecord, node: string, failure: unknown): FailureHandling {

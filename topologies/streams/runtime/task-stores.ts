@@ -3,6 +3,7 @@ import type { BaseOffsets, ConsumedRecord, Header, ProducedRecord } from '../kaf
 import { partitionName } from '../kafka/port.ts';
 import type { StoreBuilder, TaskStoreBuilder } from '../plan/node.ts';
 import { changelogTopicOf } from '../plan/topology.ts';
+import type { JoinWindowStore } from '../state/join-window-store.ts';
 import type { LeftOut } from '../state/left-out.ts';
 import { Overlay } from '../state/overlay.ts';
 import type { RereadSpec, RowWrite, SelfKept, StateStore, TaskStorage } from '../state/state-store.ts';
@@ -149,10 +150,23 @@ export class TaskStores {
       if (key !== null && value !== null && !leftOut.has(offset)) open.store.reread?.({ key, value, timestamp });
   }
 
-  /** The record counts as not there for the stores that are read again from this source. */
-  leaveOut(source: string, offset: number, timestamp: number, newest: number): void {
-    for (const spec of this.rereads)
-      if (spec.source === source) this.#leftOut(spec).add(spec.isLeft, offset, timestamp, newest - spec.reachMs);
+  /**
+   * The record counts as not there for the stores that are read again from this source.
+   * @param movedTime it may have been the newest of its input
+   */
+  leaveOut(source: string, offset: number, timestamp: number, movedTime: boolean): void {
+    for (const spec of this.rereads) {
+      if (spec.source !== source) continue;
+      const { newest } = this.get(spec.store) as JoinWindowStore<unknown, unknown>; // only join windows are read again
+      this.#leftOut(spec).add(spec.isLeft, offset, timestamp, newest - spec.reachMs);
+      if (movedTime) this.#leftOut(spec).addTime(spec.isLeft, timestamp, newest);
+    }
+  }
+
+  /** Where the windows of a store that is read again reach back from: the time of its input, or of the newest record that was kept of it. */
+  timeKept(store: string, inputTime: number): number {
+    const spec = this.rereads.find((one) => one.store === store);
+    return spec === undefined ? inputTime : this.#leftOut(spec).timeKept(spec.isLeft, inputTime);
   }
 
   #leftOut({ leftOut }: RereadSpec): LeftOut {

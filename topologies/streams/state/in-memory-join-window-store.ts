@@ -52,6 +52,10 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
     );
   }
 
+  get newest(): number {
+    return this.#newestTime();
+  }
+
   put(key: K, value: V, timestamp: number): void {
     const newest = this.#newestTime();
     if (timestamp < newest - this.#options.retentionMs) return;

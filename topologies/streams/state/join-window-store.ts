@@ -5,6 +5,8 @@ import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
 import type { RereadSpec, Row, StateStore, ValueAndTimestamp } from './state-store.ts';
 
 export interface JoinWindowStore<K, V> extends StateStore {
+  /** Newest time of the rows that were put; -1 before the first. What a failed record has put does not count. */
+  readonly newest: number;
   /** Forgets what is older than the newest record it was given, minus its retention; a record that is that old itself is not kept. */
   put(key: K, value: V, timestamp: number): void;
   /** Rows of a key with `from <= timestamp <= to`, in the order of their times, then of their arrival. */
@@ -59,6 +61,10 @@ class BytesJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
     this.name = options.name;
     this.#options = options;
     this.#host = host;
+  }
+
+  get newest(): number {
+    return this.#newestRow();
   }
 
   put(key: K, value: V, timestamp: number): void {

@@ -9,6 +9,13 @@ import type { StateStore } from './state-store.ts';
 export interface LeftOut extends StateStore {
   /** @param horizon rows that are older are deleted */
   add(isLeft: boolean, offset: number, timestamp: number, horizon: number): void;
+  /**
+   * The input's time has come to `timestamp` with a record that was not kept.
+   * @param newestKept of that side: the windows reach back from there, not from the input's time
+   */
+  addTime(isLeft: boolean, timestamp: number, newestKept: number): void;
+  /** @param inputTime as it is committed. @returns where windows reach back from */
+  timeKept(isLeft: boolean, inputTime: number): number;
   offsets(isLeft: boolean): ReadonlySet<number>;
 }
 
@@ -19,6 +26,9 @@ export const leftOut = (name: string): StoreBuilder => ({
 
 const present = Uint8Array.of(1);
 const rowBytes = 17;
+
+/** Behind the rows of all times: `time of the input | time of the newest record kept`. */
+const timeRow = (isLeft: boolean): Uint8Array => Uint8Array.of(0xff, isLeft ? 1 : 0);
 
 class BytesLeftOut implements LeftOut {
   readonly name: string;
@@ -45,10 +55,27 @@ class BytesLeftOut implements LeftOut {
     overlay.put(row, present, now());
   }
 
+  addTime(isLeft: boolean, timestamp: number, newestKept: number): void {
+    const { overlay, now } = this.#host;
+    const there = overlay.get(timeRow(isLeft));
+    if (timestamp <= newestKept || (there !== null && timestamp <= readTime(there, 0))) return;
+    // Records that were kept in between may not have been the newest of the input: then windows still reach back from before them.
+    const isPassed = there === null || newestKept >= readTime(there, 0);
+    const bytes = new Uint8Array(16);
+    writeTime(bytes, 0, timestamp);
+    writeTime(bytes, 8, Math.max(0, isPassed ? newestKept : readTime(there, 8)));
+    overlay.put(timeRow(isLeft), bytes, now());
+  }
+
+  timeKept(isLeft: boolean, inputTime: number): number {
+    const there = this.#host.overlay.get(timeRow(isLeft));
+    return there !== null && readTime(there, 0) >= inputTime ? readTime(there, 8) : inputTime;
+  }
+
   offsets(isLeft: boolean): ReadonlySet<number> {
     const found = new Set<number>();
     for (const [row] of this.#host.overlay.range(null, null))
-      if ((row[8] === 1) === isLeft) found.add(readTime(row, 9));
+      if (row.length === rowBytes && (row[8] === 1) === isLeft) found.add(readTime(row, 9));
     return found;
   }
 }

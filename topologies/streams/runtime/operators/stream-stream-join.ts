@@ -1,5 +1,5 @@
 import type { OperatorFunction } from 'rxjs';
-import type { JoinWindows } from '../../dsl/windows.ts';
+import { type JoinWindows, reachOf } from '../../dsl/windows.ts';
 import type { TaskContext } from '../../plan/node.ts';
 import type { JoinWindowStore } from '../../state/join-window-store.ts';
 import type { LeftOut } from '../../state/left-out.ts';
@@ -28,6 +28,7 @@ export interface StreamJoin {
 
 /** Time as the join has seen it, on both sides together. */
 class JoinTime {
+  /** In strict semantics it is what the stores say: neither a crash nor a record that fails may move it. */
   newest: number;
   /** No waiting entry is older. */
   oldestWaiting = Number.POSITIVE_INFINITY;
@@ -82,6 +83,7 @@ function joinSide(
   const { type, joiner } = join;
   const { beforeMs, afterMs, graceMs } = join.windows;
   const strict = join.semantics === 'strict';
+  const reachMs = reachOf(join.windows);
   const own = windowsOf(task, isLeft ? join.left : join.right);
   const others = windowsOf(task, isLeft ? join.right : join.left);
   const room = roomOf(task, join);
@@ -89,6 +91,11 @@ function joinSide(
   const leftOut = leftOutName === null ? null : (task.store(leftOutName) as LeftOut); // made by the builder of the join
   const before = isLeft ? beforeMs : afterMs;
   const after = isLeft ? afterMs : beforeMs;
+  /** How long a record may be met: where all partners are older than it, by those that come late. */
+  const openMs = (isLeft: boolean) =>
+    (strict ? Math.max(0, isLeft ? afterMs : beforeMs) : isLeft ? afterMs : beforeMs) + graceMs;
+  const ownOpenMs = openMs(isLeft);
+  const leastOpenMs = strict ? Math.min(openMs(true), openMs(false)) : ownOpenMs;
   const preserved = type === 'outer' || (type === 'left' && isLeft);
   const value = (record: AnyRecord, other: unknown) =>
     isLeft ? joiner(record.value, other, record.key) : joiner(other, record.value, record.key);
@@ -96,25 +103,27 @@ function joinSide(
   return operator(task, name, (record, emit) => {
     const { key, timestamp } = record;
     time.lookAgainAfter(task.failures, room);
-    if (timestamp > time.newest) time.newest = timestamp;
+    if (!strict && timestamp > time.newest) time.newest = timestamp;
     if (key === null || record.value === null) {
+      leftOut?.addTime(isLeft, timestamp, own.newest);
       if (key === null && record.value !== null && preserved) emit({ ...record, value: value(record, null) });
       else task.dropped(name, key === null ? 'null-key' : 'null-value');
       return;
     }
-    if (strict && timestamp + after + graceMs < time.newest) {
+    if (strict) time.newest = Math.max(timestamp, own.newest, others.newest);
+    if (strict && timestamp + ownOpenMs < time.newest) {
       task.dropped(name, 'late');
       if (leftOut !== null && task.metadata !== null)
-        leftOut.add(isLeft, task.metadata.offset, timestamp, time.newest - beforeMs - afterMs - graceMs);
+        leftOut.add(isLeft, task.metadata.offset, timestamp, time.newest - reachMs);
       return;
     }
     own.put(key, record.value, timestamp);
-    const reach = strict ? Math.min(beforeMs, afterMs) : after;
-    if (room !== null && timestamp === time.newest && time.oldestWaiting + reach + graceMs < time.newest) {
+    if (room !== null && timestamp === time.newest && time.oldestWaiting + leastOpenMs < time.newest) {
       tellUnmatched(room, emit);
     }
     let met = false;
-    for (const other of others.fetch(key, Math.max(0, timestamp - before), Math.max(0, timestamp + after))) {
+    const to = strict ? timestamp + after : Math.max(0, timestamp + after); // the original takes what is before the epoch for its first millisecond
+    for (const other of others.fetch(key, Math.max(0, timestamp - before), to)) {
       met = true;
       room?.remove(other.timestamp, !isLeft, key);
       const later = Math.max(timestamp, other.timestamp);
@@ -136,7 +145,7 @@ function joinSide(
       // The original takes the last entry that it looked at, though that one may not wait any more.
       if (!strict) oldest = entry.timestamp;
       if (open.left && open.right) break;
-      if (entry.timestamp + (entry.isLeft ? afterMs : beforeMs) + graceMs >= time.newest) {
+      if (entry.timestamp + openMs(entry.isLeft) >= time.newest) {
         if (strict && entry.timestamp < oldest) oldest = entry.timestamp;
         if (entry.isLeft) open.left = true;
         else open.right = true;
