@@ -1,5 +1,5 @@
 import { type ByteReader, ByteWriter } from './bytes.ts';
-import type { Api } from './kafkajs-seam.ts';
+import type { Api } from './link.ts';
 import type { CommittedOffset, GroupMetadata, TopicPartition, TopicSpec } from './port.ts';
 import type { AbortedTransaction } from './record-batch.ts';
 

@@ -137,7 +137,9 @@ export async function startKafkaCluster(count: number, setUp: KafkaSetUp = {}): 
     const home = join(folder, String(index + 1));
     const file = join(home, 'server.properties');
     mkdirSync(home);
-    const lines = Object.entries(propertiesOf(index + 1, ports, home, setUp)).map(([name, value]) => `${name}=${value}`);
+    const lines = Object.entries(propertiesOf(index + 1, ports, home, setUp)).map(
+      ([name, value]) => `${name}=${value}`,
+    );
     writeFileSync(file, lines.join('\n'));
     return { node: new Node(index + 1, own, file), file };
   });
