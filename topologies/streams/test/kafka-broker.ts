@@ -13,15 +13,19 @@ export interface KafkaSetUp {
   readonly properties?: Readonly<Record<string, string>>;
   /** Arguments for laying out the log folder: an older feature level, users. */
   readonly format?: readonly string[];
-  /** A security protocol that is listened to beside PLAINTEXT. */
-  readonly listener?: 'SSL' | 'SASL_SSL' | 'SASL_PLAINTEXT';
+  /** A second listener, beside the plain one. */
+  readonly listener?: {
+    readonly protocol: 'PLAINTEXT' | 'SSL' | 'SASL_SSL' | 'SASL_PLAINTEXT';
+    /** What the broker says it is reached by; its own port if absent. */
+    readonly advertisedPort?: number;
+  };
 }
 
 export interface KafkaBroker extends AsyncDisposable {
   readonly id: number;
   readonly bootstrapServers: string;
-  /** Of the listener that was asked for. */
-  readonly securedServers: string;
+  /** host:port of the second listener. */
+  readonly secondServers: string;
   readonly pid: number;
   /** SIGKILL: nothing is handed over, clients find the connection cut. */
   kill(): Promise<void>;
@@ -49,19 +53,21 @@ const jvm = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 interface Ports {
   readonly port: number;
   readonly controller: number;
-  readonly secured: number;
+  readonly second: number;
 }
 
 const propertiesOf = (id: number, all: readonly Ports[], folder: string, { listener, properties }: KafkaSetUp) => {
-  const { port, controller, secured } = all[id - 1] as Ports; // ids count from one
-  const clients = [`PLAINTEXT://127.0.0.1:${port}`, ...(listener ? [`${listener}://127.0.0.1:${secured}`] : [])];
+  const { port, controller, second } = all[id - 1] as Ports; // ids count from one
+  const at = (other: number) => (listener ? [`SECOND://127.0.0.1:${other}`] : []);
+  const first = `PLAINTEXT://127.0.0.1:${port}`;
   const copies = String(all.length);
   return {
     'process.roles': 'broker,controller',
     'node.id': String(id),
     'controller.quorum.voters': all.map((one, index) => `${index + 1}@127.0.0.1:${one.controller}`).join(','),
-    listeners: [...clients, `CONTROLLER://127.0.0.1:${controller}`].join(','),
-    'advertised.listeners': clients.join(','),
+    listeners: [first, ...at(second), `CONTROLLER://127.0.0.1:${controller}`].join(','),
+    'advertised.listeners': [first, ...at(listener?.advertisedPort ?? second)].join(','),
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECOND:${listener?.protocol ?? 'PLAINTEXT'}`,
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(folder, 'log'),
     'auto.create.topics.enable': 'false',
@@ -79,16 +85,16 @@ const propertiesOf = (id: number, all: readonly Ports[], folder: string, { liste
 class Node implements KafkaBroker {
   readonly id: number;
   readonly bootstrapServers: string;
-  readonly securedServers: string;
+  readonly secondServers: string;
   readonly #file: string;
   #process: ChildProcess | null = null;
   #ended: Promise<void> = Promise.resolve();
   readonly #endWithUs = () => void this.#process?.kill('SIGKILL');
 
-  constructor(id: number, { port, secured }: Ports, file: string) {
+  constructor(id: number, { port, second }: Ports, file: string) {
     this.id = id;
     this.bootstrapServers = `127.0.0.1:${port}`;
-    this.securedServers = `127.0.0.1:${secured}`;
+    this.secondServers = `127.0.0.1:${second}`;
     this.#file = file;
     process.once('exit', this.#endWithUs);
   }
@@ -132,7 +138,7 @@ export async function startKafkaCluster(count: number, setUp: KafkaSetUp = {}): 
   const folder = mkdtempSync(join(tmpdir(), 'streams-kafka-'));
   const ports: Ports[] = [];
   for (let id = 1; id <= count; id += 1)
-    ports.push({ port: await freePort(), controller: await freePort(), secured: await freePort() });
+    ports.push({ port: await freePort(), controller: await freePort(), second: await freePort() });
   const brokers = ports.map((own, index) => {
     const home = join(folder, String(index + 1));
     const file = join(home, 'server.properties');
@@ -174,7 +180,7 @@ export async function startKafkaBroker(setUp: KafkaSetUp = {}): Promise<KafkaBro
   return {
     id: broker.id,
     bootstrapServers: broker.bootstrapServers,
-    securedServers: broker.securedServers,
+    secondServers: broker.secondServers,
     get pid() {
       return broker.pid;
     },
