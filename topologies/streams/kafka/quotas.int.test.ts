@@ -104,12 +104,12 @@ const connectionsOf = (clientId: string) =>
     .map((connection) => ({ connection, requests: asked(connection, clientId) }))
     .filter(({ requests }) => requests.length > 0);
 
-/** What was sent between an answer that asked for a pause and its end; what may have crossed the answer is not counted. */
+/** What was sent between an answer that asked for a pause and its end. What is sent without awaiting an answer leaves long before that comes. */
 const tooEarly = (clientId: string): readonly string[] =>
   connectionsOf(clientId).flatMap(({ requests }) =>
     requests.flatMap(({ answeredMs, throttleMs }) =>
       requests
-        .filter(({ atMs }) => atMs > answeredMs + Math.min(10, throttleMs / 2) && atMs < answeredMs + throttleMs - 1)
+        .filter(({ atMs }) => atMs > answeredMs && atMs < answeredMs + throttleMs - 1)
         .map(({ apiKey, atMs }) => `API ${apiKey}, ${Math.round(atMs - answeredMs)} ms into ${throttleMs}`),
     ),
   );
