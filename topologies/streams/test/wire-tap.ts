@@ -17,6 +17,8 @@ export interface TappedConnection {
 /** Stands between clients and a broker whose advertised port it is, and writes down what passes. */
 export class WireTap implements AsyncDisposable {
   readonly connections: TappedConnection[] = [];
+  /** Says true of a frame that is not to arrive: its connection is cut instead. */
+  cutAt: (frame: Buffer, direction: 'request' | 'answer', connection: TappedConnection) => boolean = () => false;
   readonly #server = createServer((client) => this.#forward(client));
   readonly #sockets = new Set<Socket>();
   #target = 0;
@@ -51,8 +53,15 @@ export class WireTap implements AsyncDisposable {
         broker.destroy();
       });
     }
-    client.on('data', copyFrames(connection.requests));
-    broker.on('data', copyFrames(connection.answers));
+    const watch = (direction: 'request' | 'answer', frames: Frame[]) =>
+      copyFrames((bytes) => {
+        frames.push({ atMs: performance.now(), bytes });
+        if (!this.cutAt(bytes, direction, connection)) return;
+        client.destroy();
+        broker.destroy();
+      });
+    client.on('data', watch('request', connection.requests));
+    broker.on('data', watch('answer', connection.answers));
     client.pipe(broker);
     broker.pipe(client);
   }
@@ -63,15 +72,15 @@ export class WireTap implements AsyncDisposable {
   }
 }
 
-/** Enough of a frame to tell what it is; encrypted traffic looks like one endless frame. */
-const copyFrames = (frames: Frame[]): ((chunk: Buffer) => void) => {
+/** Encrypted traffic looks like one endless frame. */
+const copyFrames = (take: (frame: Buffer) => void): ((chunk: Buffer) => void) => {
   let rest = Buffer.alloc(0);
   return (chunk) => {
     rest = Buffer.concat([rest, chunk]);
     while (rest.length >= 4) {
       const end = 4 + rest.readInt32BE(0);
       if (end > rest.length || end < 4) return;
-      frames.push({ atMs: performance.now(), bytes: rest.subarray(4, end) });
+      take(rest.subarray(4, end));
       rest = rest.subarray(end);
     }
   };
