@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { StreamsError } from '../errors.ts';
 import { StreamsWorker } from '../index.ts';
 import { type KafkaCluster, startKafkaCluster } from '../test/kafka-broker.ts';
 import { input, output, summing } from '../test/summing.ts';
 import { ClusterClient } from './cluster-client.ts';
-import { connectKafka, type KafkaPort, type ProducedRecord, partitionForKey, StreamsError } from './index.ts';
+import { connectKafka, type KafkaPort, type ProducedRecord, partitionForKey } from './index.ts';
 
 const partitions = 3;
 let cluster: KafkaCluster;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { connectKafka } from '../kafka/index.ts';
-import { kafkaJars } from './kafka-jars.ts';
+import { mavenJars } from './maven-jars.ts';
 
 export interface KafkaSetUp {
   /** Lines of server.properties beside, or instead of, the usual ones. */
@@ -48,6 +48,10 @@ const freePort = (): Promise<number> =>
     });
   });
 
+const classPath = (): readonly string[] => [
+  '-cp',
+  join(mavenJars('kafka-4.3.1', join(import.meta.dirname, 'pom.xml')), '*'),
+];
 const jvm = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
 interface Ports {
@@ -104,7 +108,7 @@ class Node implements KafkaBroker {
   }
 
   async restart(): Promise<void> {
-    const broker = spawn('java', [...jvm, '-cp', join(kafkaJars(), '*'), 'kafka.Kafka', this.#file], {
+    const broker = spawn('java', [...jvm, ...classPath(), 'kafka.Kafka', this.#file], {
       stdio: 'ignore',
     });
     this.#process = broker;
@@ -149,7 +153,6 @@ export async function startKafkaCluster(count: number, setUp: KafkaSetUp = {}): 
     writeFileSync(file, lines.join('\n'));
     return { node: new Node(index + 1, own, file), file };
   });
-  const classPath = ['-cp', join(kafkaJars(), '*')];
   const format = ['kafka.tools.StorageTool', 'format', '-t', 'streams-test-cluster-1', ...(setUp.format ?? [])];
   const dispose = async () => {
     await Promise.all(brokers.map(({ node }) => node[Symbol.asyncDispose]()));
@@ -158,7 +161,7 @@ export async function startKafkaCluster(count: number, setUp: KafkaSetUp = {}): 
   try {
     await Promise.all(
       brokers.map(async ({ node, file }) => {
-        await promisify(execFile)('java', [...jvm, ...classPath, ...format, '-c', file]);
+        await promisify(execFile)('java', [...jvm, ...classPath(), ...format, '-c', file]);
         await node.restart();
       }),
     );
