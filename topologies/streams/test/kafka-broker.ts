@@ -113,14 +113,15 @@ class Node implements KafkaBroker {
     });
     this.#process = broker;
     this.#ended = new Promise<void>((resolve) => broker.once('exit', () => resolve()));
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 110_000; // three on two busy cores
     for (;;) {
       try {
         await (await connectKafka({ bootstrapServers: this.bootstrapServers, clientId: 'is-it-up' })).close();
         return;
       } catch (cause) {
-        if (broker.exitCode !== null || Date.now() > deadline)
-          throw new Error(`test broker ${this.id} did not start`, { cause });
+        if (broker.exitCode !== null)
+          throw new Error(`test broker ${this.id} ended at once, with code ${broker.exitCode}: is a port taken?`);
+        if (Date.now() > deadline) throw new Error(`test broker ${this.id} did not start in 110 s`, { cause });
         await sleep(100);
       }
     }
