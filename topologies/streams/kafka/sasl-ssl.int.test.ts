@@ -11,27 +11,28 @@ import { WireTap } from '../test/wire-tap.ts';
 import { AuthenticationError, connectKafka, type KafkaConnection, type KafkaPort } from './index.ts';
 
 const sessionMs = 2_000;
+const storePassword = 'only-for-this-test';
 let folder: string;
 let tap: WireTap;
 let broker: KafkaBroker;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'streams-tls-'));
-  const [key, certificate, both] = ['key.pem', 'certificate.pem', 'both.pem'].map((name) => join(folder, name));
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=broker'];
-  execFileSync(
-    'openssl',
-    [...request, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', `${key}`, '-out', `${certificate}`],
-    { stdio: 'ignore' },
-  );
-  execFileSync('sh', ['-c', `cat ${key} ${certificate} > ${both}`]);
+  const keyStore = join(folder, 'broker.p12');
+  const stored = ['-alias', 'broker', '-keystore', keyStore, '-storepass', storePassword];
+  const made = ['-keyalg', 'RSA', '-validity', '2', '-dname', 'CN=broker', '-ext', 'san=ip:127.0.0.1'];
+  execFileSync('keytool', ['-genkeypair', ...stored, '-storetype', 'PKCS12', ...made], { stdio: 'ignore' });
+  execFileSync('keytool', ['-exportcert', '-rfc', ...stored, '-file', join(folder, 'certificate.pem')], {
+    stdio: 'ignore',
+  });
   tap = await WireTap.open();
   broker = await startKafkaBroker({
     listener: { protocol: 'SASL_SSL', advertisedPort: tap.port },
     format: ['--add-scram', 'SCRAM-SHA-512=[name=reader,password=right]'],
     properties: {
-      'ssl.keystore.type': 'PEM',
-      'ssl.keystore.location': `${both}`,
+      'ssl.keystore.type': 'PKCS12',
+      'ssl.keystore.location': keyStore,
+      'ssl.keystore.password': storePassword,
       'sasl.enabled.mechanisms': 'SCRAM-SHA-512',
       'listener.name.second.scram-sha-512.sasl.jaas.config':
         'org.apache.kafka.common.security.scram.ScramLoginModule required;',
