@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ByteReader } from './bytes.ts';
 import { BrokerConnectionError, BrokerRefusalError, UnsupportedBrokerError } from './errors.ts';
-import { type ConnectionConfig, type Link, linkOpener } from './kafkajs-seam.ts';
+import { type ConnectionConfig, linkOpener } from './kafkajs-seam.ts';
+import type { Link } from './link.ts';
 import { partitionName, type TopicPartition } from './port.ts';
 import { type BrokerAddress, findCoordinatorRequest, metadataRequest, type Request } from './protocol.ts';
 
@@ -146,9 +147,11 @@ export class ClusterClient {
         cause = error;
       }
     }
-    throw new BrokerConnectionError(`${request.api.name}: none of ${bootstrapServers.join(', ')} could be reached`, {
-      cause,
-    });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new BrokerConnectionError(
+      `${request.api.name}: none of ${bootstrapServers.join(', ')} could be reached. The last: ${why}`,
+      { cause },
+    );
   }
 
   /**

@@ -6,6 +6,11 @@ export class BrokerConnectionError extends StreamsError {
   override readonly retriable = true;
 }
 
+/** A broker does not take the user or the secret that it was given. */
+export class AuthenticationError extends StreamsError {
+  readonly code = 'AUTHENTICATION';
+}
+
 /** A broker refused a request. `errorCode` is Kafka's (org.apache.kafka.common.protocol.Errors). */
 export class BrokerRefusalError extends StreamsError {
   readonly code = 'BROKER_REFUSAL';

@@ -7,7 +7,8 @@ import { createRequire } from 'node:module';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
-import { BrokerConnectionError, SeamVersionError } from './errors.ts';
+import { AuthenticationError, BrokerConnectionError, SeamVersionError } from './errors.ts';
+import { type Api, type Connection, Link } from './link.ts';
 
 export interface ConnectionConfig {
   /** host:port of some of the brokers. */
@@ -15,17 +16,10 @@ export interface ConnectionConfig {
   readonly clientId: string;
   readonly ssl?: ConnectionOptions;
   readonly sasl?: SASLOptions;
+  /** Default 3000. */
   readonly connectionTimeoutMs?: number;
   /** What kafkajs itself has to say, one line each. */
   readonly log?: (level: 'error' | 'warn' | 'info', message: string) => void;
-}
-
-/** A protocol request's place in the table of APIs. Flexible versions (KIP-482) carry tag sections. */
-export interface Api {
-  readonly name: string;
-  readonly key: number;
-  readonly version: number;
-  readonly flexible: boolean;
 }
 
 interface InternalConnection {
@@ -47,8 +41,10 @@ interface InternalConnection {
       sendRequest: () => void;
     }): void;
     rejectAll(error: Error): void;
-    maybeThrottle(ms: number): void;
   };
+  authenticatedAt: [number, number] | null;
+  /** A Long of ms; 0: without end. */
+  readonly sessionLifetime: { toNumber(): number };
   isConnected(): boolean;
   isAuthenticated(): boolean;
   authenticate(): Promise<void>;
@@ -181,6 +177,25 @@ const revoke = async (group: InternalGroup, hooks: GroupHooks): Promise<void> =>
   }
 };
 
+/** Of a session's time; KIP-368 has clients log in again between 85 and 95 % of it. */
+const sessionUsed = 0.85;
+
+/**
+ * kafkajs logs in again 10 s before a session ends: with a session of 10 s or less that is before every request, and a broker refuses a second
+ * login within a second of the first (KafkaChannel.MIN_REAUTH_INTERVAL_ONE_SECOND_NANOS).
+ */
+const patchSession = (
+  prototype: Pick<InternalConnection, 'authenticatedAt' | 'sessionLifetime' | 'isAuthenticated'>,
+) => {
+  prototype.isAuthenticated = function () {
+    if (this.authenticatedAt === null) return false;
+    const lifetimeMs = this.sessionLifetime.toNumber();
+    if (lifetimeMs === 0) return true;
+    const [seconds, nanoseconds] = process.hrtime(this.authenticatedAt);
+    return seconds * 1000 + nanoseconds / 1e6 < lifetimeMs * sessionUsed;
+  };
+};
+
 const patchGroup = (prototype: InternalGroup, internals: Internals): void => {
   const { joinAndSync, fetch } = prototype;
   const wrapped = new WeakSet<InternalCluster>();
@@ -266,14 +281,18 @@ const internals = (): Internals => {
   const RequestQueue = require('kafkajs/src/network/requestQueue/index.js') as {
     prototype: Parameters<typeof patchIdleTimer>[0];
   };
+  const Connection = require('kafkajs/src/network/connection.js') as { prototype: InternalConnection };
   const { Kafka } = require('kafkajs') as Pick<Internals, 'Kafka'>;
   const apiKeys = require('kafkajs/src/protocol/requests/apiKeys.js') as Internals['apiKeys'];
   const { requests } = require('kafkajs/src/protocol/requests/index.js') as Pick<Internals, 'requests'>;
   loaded = { Kafka, apiKeys, requests };
   patchGroup(ConsumerGroup.prototype, loaded);
   patchIdleTimer(RequestQueue.prototype);
+  patchSession(Connection.prototype);
   return loaded;
 };
+
+const connectionTimeoutOf = (config: ConnectionConfig): number => config.connectionTimeoutMs ?? 3000;
 
 const kafkaOf = (config: ConnectionConfig, enforceRequestTimeout: boolean): import('kafkajs').Kafka => {
   const { Kafka } = internals();
@@ -281,7 +300,7 @@ const kafkaOf = (config: ConnectionConfig, enforceRequestTimeout: boolean): impo
   return new Kafka({
     brokers: [...config.bootstrapServers],
     clientId: config.clientId,
-    connectionTimeout: config.connectionTimeoutMs ?? 3000,
+    connectionTimeout: connectionTimeoutOf(config),
     // Ours have timers of their own; kafkajs's checks each connection ten times a second.
     enforceRequestTimeout,
     retry: { initialRetryTime: 50, maxRetryTime: 1000, retries: 10 },
@@ -291,7 +310,8 @@ const kafkaOf = (config: ConnectionConfig, enforceRequestTimeout: boolean): impo
       ({ level, log: entry }) =>
         log?.(level <= 1 ? 'error' : level <= 2 ? 'warn' : 'info', `${entry.message}`),
     ...(config.ssl && { ssl: config.ssl }),
-    ...(config.sasl && { sasl: config.sasl }),
+    // kafkajs keeps a field of its own on this object. The given one stays behind it, so that a getter may bring a new secret.
+    ...(config.sasl && { sasl: Object.create(config.sasl) }),
     socketFactory: ({ host, port, ssl, onConnect }) => {
       const socket = ssl
         ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
@@ -312,72 +332,67 @@ const clusterOf = (kafka: object): InternalCluster => {
   }) as InternalCluster;
 };
 
-/** One connection to one broker. The broker answers in the order of the requests, so what must not race goes on one link. */
-export class Link {
+/** Three steps may each take as long as a connection may: the socket with its TLS, the question for versions, the login. */
+const openingSteps = 3;
+
+/** A kafkajs connection as a link uses it: past kafkajs's own `send`, which copies, so what that does for logins and throttling is the link's. */
+class KafkajsConnection implements Connection {
   readonly #connection: InternalConnection;
   readonly #pool: InternalPool;
+  readonly #loginFailed: (cause: unknown) => Error;
 
-  constructor(connection: InternalConnection, pool: InternalPool) {
+  constructor(connection: InternalConnection, pool: InternalPool, loginFailed: (cause: unknown) => Error) {
     this.#connection = connection;
     this.#pool = pool;
+    this.#loginFailed = loginFailed;
   }
 
-  get alive(): boolean {
+  get connected(): boolean {
     return this.#connection.isConnected();
   }
 
-  /**
-   * Sends at once, without a copy of `body`, whose bytes must stay as they are until the answer.
-   * @returns the answer behind its correlation id and header
-   * @throws BrokerConnectionError – the request may or may not have been carried out
-   */
-  async send(api: Api, body: readonly Uint8Array[], timeoutMs: number): Promise<Buffer> {
+  get loginDue(): boolean {
+    return Boolean(this.#connection.sasl) && !this.#connection.isAuthenticated();
+  }
+
+  async login(): Promise<void> {
+    try {
+      await this.#connection.authenticate();
+    } catch (cause) {
+      throw this.#loginFailed(cause);
+    }
+  }
+
+  request(
+    api: Api,
+    body: readonly Uint8Array[],
+    resolve: (payload: Buffer) => void,
+    reject: (error: Error) => void,
+  ): void {
     const connection = this.#connection;
-    // A SASL session that is about to end is renewed here, as kafkajs does in Connection.send.
-    if (connection.sasl && !connection.isAuthenticated()) await connection.authenticate();
-    return new Promise<Buffer>((resolve, reject) => {
-      const fail = (cause: Error): void => {
-        clearTimeout(timer);
-        reject(new BrokerConnectionError(`${api.name}: ${cause.message}; its outcome is unknown`, { cause }));
-      };
-      const timer = setTimeout(() => {
-        fail(new Error(`no answer within ${timeoutMs} ms`));
-        this.destroy();
-      }, timeoutMs);
-      if (!connection.isConnected()) return fail(new Error('the connection is closed'));
-      const correlationId = connection.nextCorrelationId();
-      connection.requestQueue.push({
-        entry: {
-          apiKey: api.key,
-          apiName: api.name,
-          apiVersion: api.version,
-          correlationId,
-          resolve: ({ payload }) => {
-            clearTimeout(timer);
-            // A flexible answer's header ends with a tag section, always empty.
-            resolve(api.flexible ? payload.subarray(1) : payload);
-          },
-          reject: fail,
-        },
-        expectResponse: true,
-        requestTimeout: timeoutMs,
-        sendRequest: () => {
-          const { socket } = connection;
-          socket.cork();
-          socket.write(requestHeader(api, correlationId, connection.clientId, body));
-          for (const part of body) socket.write(part);
-          socket.uncork();
-        },
-      });
+    const correlationId = connection.nextCorrelationId();
+    connection.requestQueue.push({
+      entry: {
+        apiKey: api.key,
+        apiName: api.name,
+        apiVersion: api.version,
+        correlationId,
+        // A flexible answer's header ends with a tag section, always empty.
+        resolve: ({ payload }) => resolve(api.flexible ? payload.subarray(1) : payload),
+        reject,
+      },
+      expectResponse: true,
+      requestTimeout: 0,
+      sendRequest: () => {
+        const { socket } = connection;
+        socket.cork();
+        socket.write(requestHeader(api, correlationId, connection.clientId, body));
+        for (const part of body) socket.write(part);
+        socket.uncork();
+      },
     });
   }
 
-  /** Holds the next requests back, as KIP-219 asks of a client that was told to. */
-  throttle(ms: number): void {
-    if (ms > 0) this.#connection.requestQueue.maybeThrottle(ms);
-  }
-
-  /** Requests without an answer fail at once. */
   destroy(): void {
     this.#connection.requestQueue.rejectAll(new Error('the connection was closed'));
     this.#connection.socket?.destroy();
@@ -402,24 +417,47 @@ const requestHeader = (api: Api, correlationId: number, clientId: string, body: 
   return header;
 };
 
-/** Opens links: each a kafkajs connection (TLS, SASL, versions) of its own. */
+/**
+ * Opens links: each a kafkajs connection (TLS, SASL, versions) of its own.
+ * The function throws AuthenticationError when the broker refuses the login, BrokerConnectionError for anything else.
+ */
 export const linkOpener = (config: ConnectionConfig): ((host: string, port: number) => Promise<Link>) => {
   const kafka = kafkaOf(config, false);
   const cluster = clusterOf(kafka);
+  const withinMs = openingSteps * connectionTimeoutOf(config);
   return async (host, port) => {
     const connectionPool = await cluster.connectionPoolBuilder.build({ host, port });
     const broker = cluster.brokerPool.createBroker({ connectionPool, logger: kafka.logger() });
+    const failed = (cause: unknown): Error => connectionFailure(config, `${host}:${port}`, cause);
+    const hung = Promise.withResolvers<never>();
+    const timer = setTimeout(() => hung.reject(new Error(`it said nothing for ${withinMs} ms`)), withinMs);
     try {
-      await broker.connect();
-      return new Link(await connectionPool.getConnection(0), connectionPool);
+      await Promise.race([broker.connect(), hung.promise]);
+      const connection = await connectionPool.getConnection(0);
+      return new Link(new KafkajsConnection(connection, connectionPool, failed));
     } catch (cause) {
+      for (const { requestQueue, socket } of connectionPool.pool) {
+        requestQueue.rejectAll(new Error('the connection was given up'));
+        socket?.destroy();
+      }
       connectionPool.destroy().catch(() => {}); // The first error is the one to report.
-      throw new BrokerConnectionError(
-        `No connection to the broker at ${host}:${port}: ${cause instanceof Error ? cause.message : cause}`,
-        { cause },
-      );
+      throw failed(cause);
+    } finally {
+      clearTimeout(timer);
     }
   };
+};
+
+const connectionFailure = ({ sasl }: ConnectionConfig, server: string, cause: unknown): Error => {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  if (!sasl || !(cause instanceof Error) || cause.name !== 'KafkaJSSASLAuthenticationError')
+    return new BrokerConnectionError(`No connection to the broker at ${server}: ${why}`, { cause });
+  const who = 'username' in sasl ? ` of ${sasl.username}` : '';
+  return new AuthenticationError(
+    `The broker at ${server} refused the login${who}: ${why}; nothing was sent. Check the user name and the secret in \`sasl\`, and that the ` +
+      `brokers know this user with ${sasl.mechanism.toUpperCase()} (kafka-configs.sh --describe --entity-type users).`,
+    { cause },
+  );
 };
 
 /** A kafkajs consumer that holds a static member's place and never fetches. */

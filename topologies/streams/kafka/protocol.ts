@@ -1,5 +1,5 @@
 import { type ByteReader, ByteWriter } from './bytes.ts';
-import type { Api } from './kafkajs-seam.ts';
+import type { Api } from './link.ts';
 import type { CommittedOffset, GroupMetadata, TopicPartition, TopicSpec } from './port.ts';
 import type { AbortedTransaction } from './record-batch.ts';
 
@@ -254,7 +254,10 @@ export interface ProducedPartition extends TopicPartition {
   readonly message: string | null;
 }
 
-/** v12 says that the client knows TV2 (KIP-890): the broker adds the partitions to the transaction by itself. One batch a partition. */
+/**
+ * v12 says that the client knows TV2 (KIP-890): the broker adds the partitions to the transaction by itself. v9, of the same form, is for brokers
+ * of any age. One batch a partition.
+ */
 export const produceRequest = (
   transactionalId: string | null,
   batches: readonly PartitionBatch[],
@@ -279,7 +282,7 @@ export const produceRequest = (
   writer.int8(0);
   cut();
   return {
-    api: api('Produce', 0, transactionalId === null ? 11 : 12, true),
+    api: api('Produce', 0, transactionalId === null ? 9 : 12, true),
     body,
     waitMs: timeoutMs,
     read: (reader) => {

@@ -22,6 +22,8 @@ const membershipCodes: readonly number[] = [22, 25, 82, 27];
 /** Shorter than the session time-out, so that what a dead worker left open is gone when its partitions are given away. */
 export const transactionTimeoutMs = 8000;
 
+const pipelinedBytes = 64 << 10;
+
 interface Identity {
   readonly transactionalId: string;
   /** Null: InitProducerId must settle what is open before the next use. */
@@ -53,6 +55,8 @@ export const initialise = async (client: ClusterClient, transactionalId: string)
 export class AlternatingProducer implements TransactionalProducer {
   readonly #client: ClusterClient;
   readonly #links: Links;
+  /** Where a quota on produced bytes holds nothing up: an open transaction does not wait for it. */
+  readonly #controlLinks: Links;
   readonly #identities: readonly [Identity, Identity];
   readonly #slab = new ByteWriter(64 << 10);
   #turn = 0;
@@ -63,6 +67,7 @@ export class AlternatingProducer implements TransactionalProducer {
   private constructor(client: ClusterClient, prefix: string, producers: readonly [ProducerId, ProducerId]) {
     this.#client = client;
     this.#links = client.links();
+    this.#controlLinks = client.links();
     this.#identities = [
       { transactionalId: `${prefix}-a`, producer: producers[0] },
       { transactionalId: `${prefix}-b`, producer: producers[1] },
@@ -84,6 +89,7 @@ export class AlternatingProducer implements TransactionalProducer {
     this.#closed = true;
     await this.#last;
     this.#links.close();
+    this.#controlLinks.close();
   }
 
   async #commit({ records, offsets, group }: Transaction): Promise<BaseOffsets> {
@@ -105,10 +111,12 @@ export class AlternatingProducer implements TransactionalProducer {
         const stamp = { producerId: producer.producerId, producerEpoch: producer.producerEpoch, transactional: true };
         const batches = encodeRound(this.#slab, round, stamp, sequences);
         const written = this.#produce(identity.transactionalId, batches, baseOffsets, withinMs);
-        // Sent behind the first round on the same connection: the broker takes them in this order.
+        // Behind the first round on its connection, so that their additions to the transaction do not race; but not behind much, for which a
+        // quota's pause, in which nothing is answered there, may be longer than a transaction.
+        const size = batches.reduce((sum, { batch }) => sum + batch.length, 0);
         offsetsWritten ??=
           offsets.length > 0
-            ? this.#commitOffsets(identity.transactionalId, producer, group, offsets)
+            ? this.#commitOffsets(identity.transactionalId, producer, { group, offsets }, size)
             : Promise.resolve();
         // Both must have been answered before anything else is sent on this id, whatever fails first.
         const outcomes = await Promise.allSettled([written, offsetsWritten]);
@@ -172,8 +180,8 @@ export class AlternatingProducer implements TransactionalProducer {
   async #commitOffsets(
     transactionalId: string,
     producer: ProducerId,
-    group: Transaction['group'],
-    offsets: Transaction['offsets'],
+    { group, offsets }: Pick<Transaction, 'group' | 'offsets'>,
+    behindBytes: number,
   ): Promise<void> {
     const request = txnOffsetCommitRequest(transactionalId, producer, group, offsets);
     const errorOf = (results: readonly { readonly errorCode: number }[]): number =>
@@ -181,7 +189,7 @@ export class AlternatingProducer implements TransactionalProducer {
     const results = await this.#client.askCoordinator('group', group.groupId, request, errorOf, {
       withinMs: transactionTimeoutMs,
       repeatable: [concurrentTransactions],
-      links: this.#links,
+      links: behindBytes <= pipelinedBytes ? this.#links : this.#controlLinks,
     });
     const refused = errorOf(results);
     if (refused)
@@ -215,7 +223,7 @@ export class AlternatingProducer implements TransactionalProducer {
     return this.#client.askCoordinator('transaction', transactionalId, request, ({ errorCode }) => errorCode, {
       withinMs,
       repeatable: [concurrentTransactions],
-      links: this.#links,
+      links: this.#controlLinks,
     });
   }
 

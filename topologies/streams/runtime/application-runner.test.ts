@@ -291,3 +291,67 @@ test('while a transaction is held up the next one does not grow without end', as
   await expect.poll(() => processed, { timeout: 10_000 }).toBe(200);
   await runner.close();
 }, 20_000);
+
+describe('what others left open, and what was aborted', () => {
+  test('instances that have gone are fenced before the offsets of their partitions are read', async () => {
+    const { port, runner } = setUp();
+    const asked: string[] = [];
+    port.onJoin = async (member) => ({ ...port.assignment(member, 1), departed: ['gone', 'lost'] });
+    port.fence = async (prefix) => {
+      await sleep(5);
+      asked.push(`fenced ${prefix}`);
+    };
+    const { committedOffsets } = port;
+    port.committedOffsets = (group, partitions, options) => {
+      asked.push(`offsets, ${options.requireStable ? 'stable' : 'any'}`);
+      return committedOffsets(group, partitions, options);
+    };
+    await runner.start();
+    await runner.close();
+    expect(asked).toEqual(['fenced app/gone', 'fenced app/lost', 'offsets, stable']);
+  });
+
+  test('after an abort the state is that of the last commit, and the records since then come again', async () => {
+    const { port, runner, logged } = setUp();
+    await runner.start();
+    port.append([number('k', 1)]);
+    await expect.poll(() => sums(port)).toEqual([1]);
+    let aborts = 0;
+    port.onCommit = async ({ records }) => {
+      if (records.length > 0 && aborts++ < 2) throw new Error('the group refused the offsets');
+    };
+    port.append([number('k', 10), number('k', 100)]);
+    await expect.poll(() => sums(port), { timeout: 5_000 }).toEqual([1, 11, 111]);
+    expect(aborts).toBeGreaterThan(2);
+    expect(logged.join()).toContain('the group refused the offsets');
+    expect(port.broker.committed('app', [{ topic: input.name, partition: 0 }])).toMatchObject([{ offset: 3 }]);
+    await runner.close();
+  });
+});
+
+test('a quiet application commits a record at once, not by a clock', async () => {
+  const { port, runner } = setUp();
+  await runner.start();
+  for (let count = 1; count <= 3; count += 1) {
+    await sleep(50);
+    const committed = new Promise((resolve) => {
+      port.onCommit = async () => void resolve('committed');
+    });
+    port.append([number('k', 1)]);
+    expect(await Promise.race([committed, sleep(50, 'waited')])).toBe('committed');
+  }
+  await runner.close();
+});
+
+test('one transaction carries outputs, changelogs, dead letters and the offsets with the group as it is', async () => {
+  const { port, runner } = setUp();
+  port.append([number('k', 1), { ...number('k', 2), value: Uint8Array.of(1) }]);
+  await runner.start();
+  await expect.poll(() => port.transactions.length).toBeGreaterThan(0);
+  await runner.close();
+  const [transaction] = port.transactions;
+  const topics = new Set(transaction?.records.map(({ topic }) => topic));
+  expect([...topics].sort()).toEqual(['app-sums-changelog', `${input.name}.dlq`, output.name]);
+  expect(transaction?.offsets).toMatchObject([{ topic: input.name, partition: 0, offset: 2 }]);
+  expect(transaction?.group).toMatchObject({ groupId: 'app', generationId: 1, memberId: 'member-1' });
+});

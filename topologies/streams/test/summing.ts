@@ -15,11 +15,11 @@ export const output = { name: 'sum-out', keySerde: Serdes.string, valueSerde: Se
 export const applicationId = 'summing';
 
 /** Running sums per key: every record depends on all before it, so a record lost or doubled shows in every later one. */
-export function summing(): Topology {
+export function summing(from = input.name, to = output.name): Topology {
   const builder = new StreamsBuilder();
   builder.addStateStore(Stores.keyValue({ name: 'sums', keySerde: Serdes.string, valueSerde: Serdes.integer }));
   builder
-    .stream(input)
+    .stream({ ...input, name: from })
     .process<string, number>(
       () => {
         let context: ProcessorContext<string, number>;
@@ -38,7 +38,7 @@ export function summing(): Topology {
       },
       { as: 'sum', stores: ['sums'] },
     )
-    .to(output);
+    .to({ ...output, name: to });
   return builder.build();
 }
 
