@@ -2,8 +2,16 @@ import { CorruptBatchError } from './errors.ts';
 
 const twoTo32 = 0x1_0000_0000;
 
+/** What small integers are in 32 bits: below it shifts do what otherwise takes divisions. */
+const smallLimit = 0x4000_0000;
+const isSmall = (value: number): boolean => value < smallLimit && value >= -smallLimit;
+
 /** Bytes a zigzag varint takes: exact for integers of up to 52 bits, and all that use it (lengths, deltas) are far smaller. */
 export const varintSize = (value: number): number => {
+  if (isSmall(value)) {
+    const small = ((value << 1) ^ (value >> 31)) >>> 0;
+    return small < 0x80 ? 1 : small < 0x4000 ? 2 : small < 0x20_0000 ? 3 : small < 0x1000_0000 ? 4 : 5;
+  }
   let rest = value >= 0 ? value * 2 : -value * 2 - 1;
   let size = 1;
   while (rest >= 0x80) {
@@ -13,6 +21,35 @@ export const varintSize = (value: number): number => {
   return size;
 };
 
+/** Writes a zigzag varint where there is room for it. @returns where it ends */
+export function putVarint(slab: Uint8Array, from: number, value: number): number {
+  let at = from;
+  if (isSmall(value)) {
+    let small = ((value << 1) ^ (value >> 31)) >>> 0;
+    for (; small >= 0x80; small >>>= 7) slab[at++] = small | 0x80;
+    slab[at++] = small;
+    return at;
+  }
+  let rest = value >= 0 ? value * 2 : -value * 2 - 1;
+  while (rest >= 0x80) {
+    slab[at++] = (rest % 0x80) | 0x80;
+    rest = Math.floor(rest / 0x80);
+  }
+  slab[at++] = rest;
+  return at;
+}
+
+/** Up to so many bytes are copied faster one by one than by a call. */
+const fewBytes = 24;
+
+/** Copies bytes where there is room for them. @returns where they end */
+export function putBytes(slab: Uint8Array, from: number, bytes: Uint8Array): number {
+  const { length } = bytes;
+  if (length > fewBytes) slab.set(bytes, from);
+  else for (let at = 0; at < length; at++) slab[from + at] = bytes[at] ?? 0;
+  return from + length;
+}
+
 /** A slab that grows: everything sent to a broker is written here. Big-endian, as the protocol is. */
 export class ByteWriter {
   #slab: Buffer;
@@ -20,6 +57,12 @@ export class ByteWriter {
 
   constructor(capacity = 1024) {
     this.#slab = Buffer.allocUnsafe(capacity);
+  }
+
+  /** At least `size` bytes of room from `position` on, for those who write it themselves and move the position. */
+  room(size: number): Buffer {
+    this.reserve(size);
+    return this.#slab;
   }
 
   /** What was written so far; shares the slab. */
@@ -196,6 +239,17 @@ export class ByteReader {
 
   /** Zigzag. */
   varint(): number {
+    const first = this.buffer[this.position] ?? 0x80;
+    if (first < 0x80) {
+      this.position += 1;
+      return (first >>> 1) ^ -(first & 1);
+    }
+    const second = this.buffer[this.position + 1] ?? 0x80;
+    if (second < 0x80) {
+      this.position += 2;
+      const small = (first & 0x7f) | (second << 7);
+      return (small >>> 1) ^ -(small & 1);
+    }
     const raw = this.uvarint();
     return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
   }
@@ -207,6 +261,14 @@ export class ByteReader {
     const start = this.position;
     this.position += length;
     return this.buffer.subarray(start, this.position);
+  }
+
+  /** As `bytes`, without what a Buffer can do, for half the price. */
+  view(length: number): Uint8Array {
+    if (length < 0 || length > this.left) return this.bytes(length);
+    const start = this.position;
+    this.position += length;
+    return new Uint8Array(this.buffer.buffer, this.buffer.byteOffset + start, length);
   }
 
   string(): string {

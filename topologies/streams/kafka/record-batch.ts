@@ -1,5 +1,5 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { ByteReader, type ByteWriter, varintSize } from './bytes.ts';
+import { ByteReader, type ByteWriter, putBytes, putVarint, varintSize } from './bytes.ts';
 import { crc32c } from './crc32c.ts';
 import { CorruptBatchError, UnsupportedCompressionError } from './errors.ts';
 import type { ConsumedRecord, Header, ProducedRecord } from './port.ts';
@@ -44,23 +44,24 @@ export const recordSizeBound = (record: ProducedRecord): number => {
   return size;
 };
 
-const writeField = (writer: ByteWriter, bytes: Uint8Array | null): void => {
-  if (bytes === null) writer.varint(-1);
-  else writer.varint(bytes.length).raw(bytes);
-};
+const putField = (slab: Uint8Array, at: number, bytes: Uint8Array | null): number =>
+  bytes === null ? putVarint(slab, at, -1) : putBytes(slab, putVarint(slab, at, bytes.length), bytes);
 
 const writeRecord = (writer: ByteWriter, record: ProducedRecord, timestampDelta: number, offsetDelta: number): void => {
-  let size = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + fieldSize(record.key) + fieldSize(record.value);
-  size += varintSize(record.headers.length);
-  for (const header of record.headers) size += headerSize(header);
-  writer.varint(size).int8(0).varint(timestampDelta).varint(offsetDelta);
-  writeField(writer, record.key);
-  writeField(writer, record.value);
-  writer.varint(record.headers.length);
-  for (const [name, value] of record.headers) {
-    writeField(writer, Buffer.from(name, 'utf8'));
-    writeField(writer, value);
-  }
+  const { key, value, headers } = record;
+  let size = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + fieldSize(key) + fieldSize(value);
+  size += varintSize(headers.length);
+  for (const header of headers) size += headerSize(header);
+  const slab = writer.room(size + 5);
+  let at = putVarint(slab, writer.position, size);
+  slab[at++] = 0;
+  at = putVarint(slab, at, timestampDelta);
+  at = putVarint(slab, at, offsetDelta);
+  at = putField(slab, at, key);
+  at = putField(slab, at, value);
+  at = putVarint(slab, at, headers.length);
+  for (const [name, bytes] of headers) at = putField(slab, putField(slab, at, Buffer.from(name, 'utf8')), bytes);
+  writer.position = at;
 };
 
 /** Writes `records[from..to)` as one batch at the writer's position. All are of one partition and keep their order. */
@@ -195,9 +196,9 @@ export const readBatches = (
         const offset = baseOffset + body.varint();
         if (offset >= position) {
           const keyLength = body.varint();
-          const key = keyLength < 0 ? null : body.bytes(keyLength);
+          const key = keyLength < 0 ? null : body.view(keyLength);
           const valueLength = body.varint();
-          const value = valueLength < 0 ? null : body.bytes(valueLength);
+          const value = valueLength < 0 ? null : body.view(valueLength);
           const timestamp = attributes & logAppendTime ? maxTimestamp : firstTimestamp + timestampDelta;
           records.push({ topic, partition, offset, timestamp, key, value, headers: readHeaders(body) });
         }

@@ -1,5 +1,5 @@
 import { TaskFailedError } from '../errors.ts';
-import type { BaseOffsets, CommittedOffset, GroupMetadata, Transaction } from '../kafka/port.ts';
+import type { BaseOffsets, CommittedOffset, GroupMetadata, ProducedRecord, Transaction } from '../kafka/port.ts';
 import type { StreamTask } from './stream-task.ts';
 import type { TaskCommit } from './task.ts';
 
@@ -134,8 +134,7 @@ export class CommitCycle {
         if (commit !== null) parts.push({ task, commit });
       }
       if (parts.length === 0) return;
-      const records =
-        parts.length === 1 ? (parts[0]?.commit.records ?? []) : parts.flatMap(({ commit }) => commit.records);
+      const records = ([] as ProducedRecord[]).concat(...parts.map(({ commit }) => commit.records));
       const offsets = parts.flatMap(({ commit }) => commit.offsets);
       const base = await write({ records, offsets, group });
       for (const { task } of parts) task.committed(base);

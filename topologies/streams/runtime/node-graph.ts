@@ -32,8 +32,8 @@ class Junction extends Observable<AnyRecord> {
 export class NodeGraph {
   readonly #sources = new Map<string, Junction>();
 
-  /** @param send what sinks do with a record */
-  constructor(sub: SubTopology, task: TaskContext, send: (node: SinkNode, record: AnyRecord) => void) {
+  /** @param sinkOf what a sink does with a record */
+  constructor(sub: SubTopology, task: TaskContext, sinkOf: (node: SinkNode) => (record: AnyRecord) => void) {
     const outputs = new Map<TopologyNode, Junction>();
     const inputOf = (node: TopologyNode): Junction => {
       const [first, ...others] = node.parents.map((parent) => outputs.get(parent));
@@ -45,10 +45,11 @@ export class NodeGraph {
     };
     for (const node of sub.nodes) {
       if (node.kind === 'sink') {
+        const send = sinkOf(node);
         inputOf(node).subscribe((record) => {
           if (task.failed) return;
           try {
-            send(node, record);
+            send(record);
           } catch (error) {
             task.fail(node.name, error);
           }
@@ -62,8 +63,10 @@ export class NodeGraph {
     }
   }
 
-  push(source: string, record: AnyRecord): void {
-    this.#sources.get(source)?.next(record);
+  /** Where the records of a source go in. */
+  entry(source: string): (record: AnyRecord) => void {
+    const junction = this.#sources.get(source);
+    return (record) => junction?.next(record);
   }
 
   /** Ends every source: operators hear it as `complete` and close their processors. */

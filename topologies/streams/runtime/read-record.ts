@@ -15,6 +15,7 @@ export class Unreadable {
 
 /** See `Task.prepare`: what the serdes of `source` need for these records. */
 export function prepareRecords({ topic, records }: FetchedBatch, source: SourceNode): Promise<void> | undefined {
+  if (source.keySerde.prepare === undefined && source.valueSerde.prepare === undefined) return undefined;
   let waits: Promise<void>[] | undefined;
   for (const { key, value } of records) {
     const forKey = key === null ? undefined : source.keySerde.prepare?.(topic, key);

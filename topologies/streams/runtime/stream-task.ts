@@ -11,13 +11,13 @@ import type {
 } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import { taskIdOf } from '../plan/application-plan.ts';
-import type { DropReason, PunctuationType, SinkNode, SourceNode, TaskContext } from '../plan/node.ts';
-import { internalTopicOf, type SubTopology, topicOf } from '../plan/topology.ts';
+import type { DropReason, PunctuationType, SourceNode, TaskContext } from '../plan/node.ts';
+import { type SubTopology, topicOf } from '../plan/topology.ts';
 import type { StateStore, TaskStorage } from '../state/state-store.ts';
 import { AsyncCalls } from './async-calls.ts';
 import { deadLetterOf } from './dead-letter.ts';
 import type { FailureHandler, FailureHandling } from './failure-handling.ts';
-import { InputPositions } from './input-positions.ts';
+import { type InputPosition, InputPositions } from './input-positions.ts';
 import { LastRead } from './last-read.ts';
 import { messageOf } from './log.ts';
 import { NodeGraph } from './node-graph.ts';
@@ -26,6 +26,7 @@ import { Punctuators } from './punctuators.ts';
 import { prepareRecords, readRecord, Unreadable } from './read-record.ts';
 import type { AnyRecord, RecordMetadata } from './record.ts';
 import type { Reread } from './reread.ts';
+import { sinkOf } from './sink.ts';
 import type { ChangelogPosition, Task, TaskCommit } from './task.ts';
 import { TaskStores } from './task-stores.ts';
 
@@ -47,6 +48,13 @@ export interface TaskOptions {
   readonly onDropped?: (node: string, reason: DropReason, record: RecordMetadata | null, cause?: unknown) => void;
 }
 
+/** What a record of one topic goes through. */
+interface TaskInlet {
+  readonly source: SourceNode;
+  readonly position: InputPosition;
+  readonly push: (record: AnyRecord) => void;
+}
+
 /** See `Task`. One partition of one sub-topology. */
 export class StreamTask implements Task, TaskContext {
   readonly id: string;
@@ -55,6 +63,8 @@ export class StreamTask implements Task, TaskContext {
   readonly inputs: readonly TopicPartition[];
   readonly #options: TaskOptions;
   readonly #sources = new Map<string, SourceNode>();
+  /** By topic; filled by `start`. */
+  readonly #inlets = new Map<string, TaskInlet>();
   readonly #stores: TaskStores;
   readonly #positions = new InputPositions();
   readonly #lastRead = new LastRead();
@@ -132,7 +142,22 @@ export class StreamTask implements Task, TaskContext {
     this.#streamTime = this.#positions.start(this.inputs, committed);
     this.#punctuators = new Punctuators();
     this.#stores.reopen();
-    this.#calls = new AsyncCalls({
+    const { sub } = this.#options;
+    this.#calls = sub.nodes.some((node) => node.kind === 'processor' && node.asyncStep !== undefined)
+      ? this.#asyncCalls()
+      : null;
+    const graph = new NodeGraph(sub, this, (node) => sinkOf(node, this, this.#lastRead, this.#options.partitionsOf));
+    this.#graph = graph;
+    this.#inlets.clear();
+    for (const [topic, source] of this.#sources) {
+      const position = this.#positions.get(topic);
+      if (position !== undefined) this.#inlets.set(topic, { source, position, push: graph.entry(source.name) });
+    }
+    this.#stopIfFailed(null);
+  }
+
+  #asyncCalls(): AsyncCalls {
+    return new AsyncCalls({
       applicationId: this.applicationId,
       taskId: this.id,
       partition: this.partition,
@@ -141,8 +166,6 @@ export class StreamTask implements Task, TaskContext {
       now: this.#options.now,
       onAnswer: () => this.#options.onReady?.(),
     });
-    this.#graph = new NodeGraph(this.#options.sub, this, (node, record) => this.#send(node, record));
-    this.#stopIfFailed(null);
   }
 
   // ---- records in
@@ -176,7 +199,7 @@ export class StreamTask implements Task, TaskContext {
 
   #next(): ConsumedRecord | null {
     const record = this.#graph === null ? null : this.#buffers.peek();
-    return record !== null && this.#calls?.isAnswered(record) ? record : null;
+    return record !== null && (this.#calls === null || this.#calls.isAnswered(record)) ? record : null;
   }
 
   process(limits: { readonly maxRecords?: number; readonly maxMs?: number } = {}): number {
@@ -198,11 +221,10 @@ export class StreamTask implements Task, TaskContext {
   }
 
   #processOne(raw: ConsumedRecord): void {
-    const position = this.#positions.get(raw.topic);
-    const source = this.#sources.get(raw.topic);
-    if (position === undefined || source === undefined) {
+    const inlet = this.#inlets.get(raw.topic);
+    if (inlet === undefined)
       throw new EngineRuleError(`task ${this.id} was given ${partitionName(raw)}, which is not its input`);
-    }
+    const { source, position } = inlet;
     this.#current = raw;
     const record = readRecord(raw, source, position.time);
     if (record instanceof Unreadable) {
@@ -216,7 +238,7 @@ export class StreamTask implements Task, TaskContext {
       this.#lastRead.note(source, record.key, raw.key, record.value, raw.value);
       this.#stores.mark();
       const outputs = this.#outputs.length;
-      this.#graph?.push(source.name, record);
+      inlet.push(record);
       if (this.#failed) this.#failedWith(raw, source, outputs);
       this.#punctuate('stream-time', this.#streamTime);
     }
@@ -371,18 +393,6 @@ export class StreamTask implements Task, TaskContext {
   ): void {
     const to = partition ?? partitionForKey(key, this.#options.partitionsOf(topic));
     this.#outputs.push({ topic, partition: to, timestamp, key, value, headers });
-  }
-
-  #send(node: SinkNode, record: AnyRecord): void {
-    const named = typeof node.topic === 'string' ? node.topic : node.topic(record.key, record.value, record);
-    const topic = node.internal ? internalTopicOf(this.applicationId, named) : named;
-    const key = record.key === null ? null : this.#lastRead.keyBytes(node.keySerde, topic, record.key);
-    const value = record.value === null ? null : this.#lastRead.valueBytes(node.valueSerde, topic, record.value);
-    const count = this.#options.partitionsOf(topic);
-    const partition = node.partitioner?.(record.key, record.value, count) ?? partitionForKey(key, count);
-    if (!(Number.isInteger(partition) && partition >= 0 && partition < count))
-      throw new RangeError(`its partitioner chose ${partition}; ${topic} has the partitions 0 to ${count - 1}`);
-    this.produce(topic, partition, key, value, record.timestamp, record.headers);
   }
 
   // ---- commit

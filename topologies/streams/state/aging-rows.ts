@@ -1,4 +1,4 @@
-import { successor } from './bytes.ts';
+import { part, successor } from './bytes.ts';
 import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
 
 /** Times that stand in a store beside its rows, so that they are committed, rolled back and restored with them. */
@@ -128,7 +128,7 @@ export class AgingRows {
     const { overlay } = this.#host;
     for (const [entry] of overlay.range(indexFrom(Math.max(from, 0)), indexFrom(to + 1))) {
       const moment = this.#moment(entry, 1);
-      const key = entry.subarray(1 + this.#momentBytes);
+      const key = part(entry, 1 + this.#momentBytes);
       const value = overlay.get(this.#row(key, moment));
       if (value !== null) yield { key, value, ...moment };
     }

@@ -8,6 +8,10 @@ const onHeapBytes = 64;
 export const bytesOfLength = (length: number): Uint8Array =>
   length <= onHeapBytes ? new Uint8Array(length) : Buffer.allocUnsafe(length);
 
+/** Bytes from `from` to `to`, not to be written to: a copy of few, a view of many. */
+export const part = (bytes: Uint8Array, from: number, to = bytes.length): Uint8Array =>
+  to - from <= onHeapBytes ? bytes.slice(from, to) : bytes.subarray(from, to);
+
 // What `Buffer.toString` calls, missing in its types.
 const { latin1Slice } = Buffer.prototype as unknown as {
   latin1Slice(this: Uint8Array, from: number, to: number): string;

@@ -15,12 +15,13 @@ class Segment {
   readonly removed = new Uint8Array(segmentEntries);
   /** Of each value in the slab; the first begins at 0. */
   readonly ends = new Uint32Array(segmentEntries);
-  #slab = Buffer.allocUnsafeSlow(firstSlabBytes);
+  #slab = new Uint8Array(firstSlabBytes);
   /** No entry is newer; one that was taken back may have been. */
   maxTime = -1;
 
   value(at: number): Uint8Array {
-    return this.#slab.subarray(this.#start(at), this.ends[at]);
+    const start = this.#start(at);
+    return new Uint8Array(this.#slab.buffer, start, (this.ends[at] ?? start) - start);
   }
 
   push(slot: number, time: number, sequence: number, before: number, value: Uint8Array): void {
@@ -29,8 +30,8 @@ class Segment {
     const end = start + value.length;
     if (end > this.#slab.length) {
       // What was handed out stays in the old slab, which nobody writes to again.
-      const grown = Buffer.allocUnsafeSlow(Math.max(end, this.#slab.length * 2));
-      this.#slab.copy(grown, 0, 0, start);
+      const grown = new Uint8Array(Math.max(end, this.#slab.length * 2));
+      grown.set(this.#slab);
       this.#slab = grown;
     }
     this.#slab.set(value, start);

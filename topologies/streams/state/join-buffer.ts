@@ -1,6 +1,7 @@
 import type { StoreBuilder } from '../plan/node.ts';
 import type { AnyRecord, RecordMetadata } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
+import { part } from './bytes.ts';
 import { contextBytes, contextOf, type HeldContext } from './held-context.ts';
 import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
 import { packed, unpacked } from './packed.ts';
@@ -85,7 +86,7 @@ class BytesJoinBuffer implements JoinBuffer {
       overlay.put(row, null, now());
       yield {
         ...contextOf(context),
-        key: keySerde.deserialize(topic, row.subarray(timeBytes, row.length - sequenceBytes)),
+        key: keySerde.deserialize(topic, part(row, timeBytes, row.length - sequenceBytes)),
         value: valueSerde.deserialize(topic, value),
       };
     }

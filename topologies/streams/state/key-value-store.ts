@@ -1,5 +1,5 @@
 import type { Serde } from '../serde.ts';
-import { bytesOfLength, prefixEnd, readUint32, successor, writeUint32 } from './bytes.ts';
+import { bytesOfLength, part, prefixEnd, readUint32, successor, writeUint32 } from './bytes.ts';
 import type { Overlay } from './overlay.ts';
 import type { KeyValueStore, Row, ValueAndTimestamp } from './state-store.ts';
 
@@ -123,7 +123,7 @@ export function timestamped(value: Uint8Array, timestamp: number): Uint8Array {
 export const timestampedSerde = <V>(valueSerde: Serde<V>): Serde<ValueAndTimestamp<V>> => ({
   serialize: (topic, { value, timestamp }) => timestamped(valueSerde.serialize(topic, value), timestamp),
   deserialize: (topic, bytes) => ({
-    value: valueSerde.deserialize(topic, bytes.subarray(8)),
+    value: valueSerde.deserialize(topic, part(bytes, 8)),
     timestamp: readTime(bytes, 0),
   }),
 });
@@ -133,7 +133,7 @@ export const untimedSerde = <V>(valueSerde: Serde<V>): Serde<V> => ({
   serialize: () => {
     throw new TypeError('a read-only view of a timestamped store was written to');
   },
-  deserialize: (topic, bytes) => valueSerde.deserialize(topic, bytes.subarray(8)),
+  deserialize: (topic, bytes) => valueSerde.deserialize(topic, part(bytes, 8)),
 });
 
 /** Epoch ms as eight bytes whose order is that of time; not for negative times. */

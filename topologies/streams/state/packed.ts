@@ -1,3 +1,4 @@
+import { part } from './bytes.ts';
 /**
  * Several byte strings as one: before each its length in four bytes, all ones where there is none.
  */
@@ -24,7 +25,7 @@ export function unpacked(bytes: Uint8Array): (Uint8Array | null)[] {
   for (let at = 0; at < bytes.length; ) {
     const length = view.getUint32(at);
     at += 4;
-    parts.push(length === none ? null : bytes.subarray(at, at + length));
+    parts.push(length === none ? null : part(bytes, at, at + length));
     if (length !== none) at += length;
   }
   return parts;

@@ -1,3 +1,4 @@
+import { part } from './bytes.ts';
 /**
  * Keys in a form that none begins with another, in the order of the keys: a zero byte is written as `00 ff`, and `00` ends the key. What
  * follows must not begin with `ff`.
@@ -21,12 +22,12 @@ export function prefixFree(key: Uint8Array): Uint8Array {
 /** The key that `prefixFree` was given, from its bytes alone. */
 export function prefixFreeKey(bytes: Uint8Array): Uint8Array {
   const end = bytes.length - 1;
-  if (bytes.indexOf(0) === end) return bytes.subarray(0, end);
+  if (bytes.indexOf(0) === end) return part(bytes, 0, end);
   const out = new Uint8Array(end);
   let length = 0;
   for (let at = 0; at < end; at++) {
     out[length++] = bytes[at] ?? 0;
     if (bytes[at] === 0) at += 1;
   }
-  return out.subarray(0, length);
+  return part(out, 0, length);
 }

@@ -1,6 +1,7 @@
 import type { StoreBuilder } from '../plan/node.ts';
 import type { AnyRecord, Change, RecordMetadata } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
+import { part } from './bytes.ts';
 import { contextBytes, contextOf, type HeldContext } from './held-context.ts';
 import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
 import { packed, unpacked } from './packed.ts';
@@ -118,7 +119,7 @@ class BytesSuppressBuffer implements SuppressBuffer {
   #held([row, bytes]: Row): HeldUpdate {
     const { overlay, topic, now } = this.#host;
     const [context = null, prior = null, old = null, latest = null] = unpacked(bytes);
-    const key = row.subarray(entryPrefix);
+    const key = part(row, entryPrefix);
     return {
       ...contextOf(context ?? nothing),
       time: readTime(row, 1),

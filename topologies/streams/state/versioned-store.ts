@@ -1,5 +1,5 @@
 import type { Serde } from '../serde.ts';
-import { successor } from './bytes.ts';
+import { part, successor } from './bytes.ts';
 import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
 import { prefixFree, prefixFreeKey } from './prefix-free-key.ts';
 import type { Row, StateStore, ValueAndTimestamp } from './state-store.ts';
@@ -93,7 +93,7 @@ export class BytesVersionedStore<K, V> implements VersionedKeyValueStore<K, V> {
   valueBytesOf(key: K): Uint8Array | null {
     const prefix = this.#prefix(key);
     const row = this.#host.overlay.first(prefix, behind(prefix), true);
-    return row === null || isTombstone(row) ? null : row[1].subarray(1);
+    return row === null || isTombstone(row) ? null : part(row[1], 1);
   }
 
   *all(): Generator<readonly [K, ValueAndTimestamp<V>]> {
@@ -109,13 +109,13 @@ export class BytesVersionedStore<K, V> implements VersionedKeyValueStore<K, V> {
     if (row[0].length <= timeBytes) return; // the newest time
     const version = this.#version(row);
     if (version === null) return;
-    const key = prefixFreeKey(row[0].subarray(0, row[0].length - timeBytes));
+    const key = prefixFreeKey(part(row[0], 0, row[0].length - timeBytes));
     yield [this.#options.keySerde.deserialize(this.#host.topic, key), version];
   }
 
   #version(row: Row | null): ValueAndTimestamp<V> | null {
     if (row === null || isTombstone(row)) return null;
-    const value = this.#options.valueSerde.deserialize(this.#host.topic, row[1].subarray(1));
+    const value = this.#options.valueSerde.deserialize(this.#host.topic, part(row[1], 1));
     return { value, timestamp: timeOf(row) };
   }
 
@@ -189,4 +189,4 @@ const timeOf = ([key]: Row): number => readTime(key, key.length - timeBytes);
 const isTombstone = ([, value]: Row): boolean => value[0] === 0;
 
 const sameKey = ([a]: Row, [b]: Row): boolean =>
-  a.length === b.length && Buffer.compare(a.subarray(0, -timeBytes), b.subarray(0, -timeBytes)) === 0;
+  a.length === b.length && Buffer.compare(part(a, 0, -timeBytes), part(b, 0, -timeBytes)) === 0;

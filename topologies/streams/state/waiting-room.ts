@@ -1,6 +1,6 @@
 import type { StoreBuilder } from '../plan/node.ts';
 import type { Serde } from '../serde.ts';
-import { bytesOfLength, prefixEnd, writeUint32 } from './bytes.ts';
+import { bytesOfLength, part, prefixEnd, writeUint32 } from './bytes.ts';
 import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
 import type { StateStore } from './state-store.ts';
 
@@ -79,7 +79,7 @@ class BytesWaitingRoom implements WaitingRoom {
       yield {
         timestamp: readTime(row, 0),
         isLeft,
-        key: keySerde.deserialize(topic, row.subarray(prefixBytes, row.length - sequenceBytes)),
+        key: keySerde.deserialize(topic, part(row, prefixBytes, row.length - sequenceBytes)),
         value: (isLeft ? leftSerde : rightSerde).deserialize(topic, value),
         remove: () => overlay.put(row, null, now()),
       };

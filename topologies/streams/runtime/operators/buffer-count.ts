@@ -1,6 +1,7 @@
 import type { OperatorFunction } from 'rxjs';
 import type { TaskContext } from '../../plan/node.ts';
 import type { Serde } from '../../serde.ts';
+import { part } from '../../state/bytes.ts';
 import type { KeyValueStore } from '../../state/state-store.ts';
 import { type AnyRecord, withValue } from '../record.ts';
 import { operator } from './operator.ts';
@@ -75,7 +76,7 @@ export const openBuffersSerde = (valueSerde: Serde<unknown>): Serde<OpenBuffers>
       at += 4;
       if (length === none) return null;
       at += length;
-      return valueSerde.deserialize(topic, bytes.subarray(at - length, at));
+      return valueSerde.deserialize(topic, part(bytes, at - length, at));
     });
     return { skip: view.getUint32(0), values };
   },

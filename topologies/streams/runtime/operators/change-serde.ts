@@ -1,5 +1,5 @@
 import type { Serde } from '../../serde.ts';
-import { bytesOfLength, readUint32, writeUint32 } from '../../state/bytes.ts';
+import { bytesOfLength, part, readUint32, writeUint32 } from '../../state/bytes.ts';
 import type { Change } from '../record.ts';
 
 /**
@@ -22,8 +22,8 @@ export const changeSerde = <V>(valueSerde: Serde<V>): Serde<Change<V>> => ({
     const length = readUint32(bytes, 0);
     const end = 4 + (length === none ? 0 : length);
     return {
-      newValue: length === none ? null : valueSerde.deserialize(topic, bytes.subarray(4, end)),
-      oldValue: bytes[end] === 1 ? valueSerde.deserialize(topic, bytes.subarray(end + 1)) : null,
+      newValue: length === none ? null : valueSerde.deserialize(topic, part(bytes, 4, end)),
+      oldValue: bytes[end] === 1 ? valueSerde.deserialize(topic, part(bytes, end + 1)) : null,
       isLatest: true,
     };
   },

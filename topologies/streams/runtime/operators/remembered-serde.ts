@@ -1,4 +1,5 @@
 import type { Serde } from '../../serde.ts';
+import { part } from '../../state/bytes.ts';
 
 /** The value of a key's last record. In an object, because a null value is remembered too, and a store has no row for null. */
 export interface Remembered {
@@ -16,6 +17,6 @@ export const rememberedSerde = (valueSerde: Serde<unknown>): Serde<Remembered> =
     return out;
   },
   deserialize: (topic, bytes) => ({
-    value: bytes[0] === 0 ? null : valueSerde.deserialize(topic, bytes.subarray(1)),
+    value: bytes[0] === 0 ? null : valueSerde.deserialize(topic, part(bytes, 1)),
   }),
 });

@@ -1,5 +1,6 @@
 import { hash as digest } from 'node:crypto';
 import type { Serde } from '../../serde.ts';
+import { part } from '../../state/bytes.ts';
 
 /**
  * What a left row asks of the right side of a foreign-key join (`SubscriptionWrapper.Instruction`).
@@ -56,8 +57,8 @@ export const subscriptionSerde: Serde<Subscription> = {
     return {
       instruction,
       leftPartition: new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(2),
-      hash: bytes[6] === 1 ? bytes.subarray(7, head) : null,
-      primaryKey: bytes.subarray(head),
+      hash: bytes[6] === 1 ? part(bytes, 7, head) : null,
+      primaryKey: part(bytes, head),
     };
   },
 };
@@ -80,8 +81,8 @@ export const responseSerde = <V>(valueSerde: Serde<V>): Serde<SubscriptionRespon
     const head = 2 + (bytes[1] === 1 ? hashBytes : 0);
     return {
       leftPartition: -1,
-      hash: bytes[1] === 1 ? bytes.subarray(2, head) : null,
-      value: bytes[head] === 1 ? valueSerde.deserialize(topic, bytes.subarray(head + 1)) : null,
+      hash: bytes[1] === 1 ? part(bytes, 2, head) : null,
+      value: bytes[head] === 1 ? valueSerde.deserialize(topic, part(bytes, head + 1)) : null,
     };
   },
 });
