@@ -11,8 +11,18 @@ import { partitionName } from './port.ts';
 interface Log {
   /** Offset of the first record that is still there. */
   start: number;
-  records: ConsumedRecord[];
+  records: ProducedRecord[];
 }
+
+const at = ({ topic, partition, timestamp, key, value, headers }: ProducedRecord, offset: number): ConsumedRecord => ({
+  topic,
+  partition,
+  offset,
+  timestamp,
+  key,
+  value,
+  headers,
+});
 
 const endOf = ({ start, records }: Log): number => start + records.length;
 
@@ -50,18 +60,25 @@ export class InMemoryBroker {
   append(records: readonly ProducedRecord[]): BaseOffsets {
     const base = new Map<string, number>();
     const known = new Set<Log>();
+    let topic: string | null = null;
+    let logs: readonly Log[] | undefined;
+    let last: Log | null = null;
     for (const record of records) {
-      const { topic, partition, timestamp, key, value, headers } = record;
-      const log = this.#logs.get(topic)?.[partition];
-      if (log === undefined) throw new Error(`there is no ${partitionName(record)}; create the topic first`);
-      const offset = endOf(log);
-      if (!known.has(log)) {
-        known.add(log);
-        base.set(partitionName(record), offset);
+      if (record.topic !== topic) {
+        topic = record.topic;
+        logs = this.#logs.get(topic);
       }
-      const appended = { topic, partition, offset, timestamp, key, value, headers };
-      log.records.push(appended);
-      this.onAppend?.(appended);
+      const log = logs?.[record.partition];
+      if (log === undefined) throw new Error(`there is no ${partitionName(record)}; create the topic first`);
+      if (log !== last) {
+        last = log;
+        if (!known.has(log)) {
+          known.add(log);
+          base.set(partitionName(record), endOf(log));
+        }
+      }
+      log.records.push(record);
+      this.onAppend?.(at(record, endOf(log) - 1));
     }
     return base;
   }
@@ -83,7 +100,9 @@ export class InMemoryBroker {
   fetch(partition: TopicPartition, offset: number, max = Number.POSITIVE_INFINITY): FetchedBatch {
     const log = this.#logs.get(partition.topic)?.[partition.partition] ?? { start: 0, records: [] };
     const from = offset - log.start;
-    const records = log.records.slice(from, max === Number.POSITIVE_INFINITY ? undefined : from + max);
+    const records = log.records
+      .slice(from, max === Number.POSITIVE_INFINITY ? undefined : from + max)
+      .map((record, index) => at(record, offset + index));
     const end = endOf(log);
     return {
       topic: partition.topic,
@@ -99,12 +118,15 @@ export class InMemoryBroker {
   /** First offset whose record is at least this new; the end where there is none. */
   offsetForTime(partition: TopicPartition, timestampMs: number): number {
     const log = this.#logs.get(partition.topic)?.[partition.partition] ?? { start: 0, records: [] };
-    return log.records.find(({ timestamp }) => timestamp >= timestampMs)?.offset ?? endOf(log);
+    const index = log.records.findIndex(({ timestamp }) => timestamp >= timestampMs);
+    return index < 0 ? endOf(log) : log.start + index;
   }
 
   /** Every record of a topic, partition by partition. */
   records(topic: string): readonly ConsumedRecord[] {
-    return (this.#logs.get(topic) ?? []).flatMap((log) => log.records);
+    return (this.#logs.get(topic) ?? []).flatMap((log) =>
+      log.records.map((record, index) => at(record, log.start + index)),
+    );
   }
 
   /** Forgets all that was appended so far, as retention would; offsets go on. For long runs: nobody may have to read it any more. */
