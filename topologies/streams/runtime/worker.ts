@@ -13,10 +13,13 @@ export interface StreamsWorkerOptions {
   /** host:port of some of the brokers, separated by commas; or a port that is open already. */
   readonly bootstrapServers?: string;
   readonly port?: KafkaPort;
-  /** Local state of this instance goes into a folder of its id in here. */
+  /** Local state of this instance: in here, or in a folder of its `instanceId` in here. One process at a time. */
   readonly stateDir: string;
-  /** Stable over restarts: the place in the groups and the transactional ids hang on it. */
-  readonly instanceId: string;
+  /**
+   * Who this worker is among those of its applications, stable over restarts: the place in the groups (`group.instance.id`) and the
+   * transactional ids hang on it. Absent: one is made up once and kept in `stateDir`.
+   */
+  readonly instanceId?: string;
   /** Default `exactly_once`: needs brokers with transaction.version 2 (Kafka ≥ 4.0). */
   readonly processingGuarantee?: ProcessingGuarantee;
   /** A record whose bytes cannot be read. Default `dead-letter`. */
@@ -31,6 +34,8 @@ const order: readonly ApplicationState[] = ['ERROR', 'CREATED', 'REBALANCING', '
 
 /** Runs several applications in one process, each in a group of its own. */
 export class StreamsWorker {
+  /** As it was given, or as it is kept in `stateDir`. */
+  readonly instanceId: string;
   /** State of each application by its id. */
   readonly states$: Observable<ReadonlyMap<string, ApplicationState>>;
   readonly #state$ = new BehaviorSubject<ApplicationState>('CREATED');
@@ -45,11 +50,15 @@ export class StreamsWorker {
     if (options.port === undefined && options.bootstrapServers === undefined) {
       throw new TypeError('a worker needs bootstrapServers or a port; nothing was started');
     }
+    this.#folder = new StateFolder(
+      options.instanceId === undefined ? options.stateDir : join(options.stateDir, options.instanceId),
+    );
+    const instanceId = options.instanceId ?? this.#folder.workerId();
+    this.instanceId = instanceId;
     this.#ownsPort = options.port === undefined;
     this.#port =
       options.port ??
-      new KafkajsPort({ bootstrapServers: (options.bootstrapServers ?? '').split(','), clientId: options.instanceId });
-    this.#folder = new StateFolder(join(options.stateDir, options.instanceId));
+      new KafkajsPort({ bootstrapServers: (options.bootstrapServers ?? '').split(','), clientId: instanceId });
     this.#runners = options.applications.map(
       ({ applicationId, topology }) =>
         new ApplicationRunner({
@@ -57,7 +66,7 @@ export class StreamsWorker {
           topology,
           kafka: this.#port,
           state: this.#folder,
-          instanceId: options.instanceId,
+          instanceId,
           guarantee: options.processingGuarantee ?? 'exactly_once',
           onMalformed: options.onMalformed ?? 'dead-letter',
           onFailure: options.onFailure ?? 'fail',
