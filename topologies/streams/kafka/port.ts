@@ -89,7 +89,16 @@ export interface MembershipOptions {
   readonly groupId: string;
   readonly groupInstanceId: string;
   readonly topics: readonly string[];
-  /** Asked at each join and carried to the leader: the topology's hash, the tasks whose state this member has on disk. */
+  /**
+   * What all members of the group agree on: the hash of a topology. One that comes with another is not let in, and waits without disturbing
+   * anybody until the others have left; a former self of the same `groupInstanceId` is put out at once. Absent: nothing.
+   */
+  readonly agreement?: string;
+  /** It waits for the members of a group that agrees on something else; told again when they change. */
+  readonly onWaiting?: (others: OtherMembers) => void;
+  /** Ends the waiting: `join` rejects with its reason. */
+  readonly signal?: AbortSignal;
+  /** Asked at each join and carried to the leader: what it needs to know of this member for `assign`. */
   readonly userData: () => Uint8Array;
   /** Pure and sticky; runs in the leader. Partitions of one list go together to one member. */
   readonly assign: (members: readonly Member[]) => ReadonlyMap<string, readonly TopicPartition[]>;
@@ -99,6 +108,13 @@ export interface MembershipOptions {
   /** The membership is over (another process took the instance id, or the group cannot be reached): nothing may be committed any more. */
   readonly onLost: (error: Error) => void;
   readonly sessionTimeoutMs?: number;
+}
+
+export interface OtherMembers {
+  /** What they agree on; null: nothing. */
+  readonly agreement: string | null;
+  /** Their instance ids (member ids of those that have none). */
+  readonly names: readonly string[];
 }
 
 export interface Member {

@@ -1,11 +1,11 @@
 import type { BehaviorSubject } from 'rxjs';
-import type { Assignment, Membership, TopicPartition } from '../kafka/port.ts';
+import type { Assignment, GroupMetadata, Membership, OtherMembers, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { TaskStorage } from '../state/state-store.ts';
 import type { ApplicationState, RunnerOptions } from './application-runner.ts';
 import { AssignedTasks } from './assigned-tasks.ts';
-import { assignTasks, tasksGiven, tasksOf } from './assignor.ts';
+import { assignTasks, type TaskInputs, tasksGiven, tasksOf } from './assignor.ts';
 import { CommitCycle } from './commit-cycle.ts';
 import { type Committer, openCommitter } from './committer.ts';
 import { GlobalFeed } from './global-feed.ts';
@@ -111,7 +111,10 @@ export class ApplicationRun {
       groupId: applicationId,
       groupInstanceId: instanceId,
       topics,
-      userData: () => new TextEncoder().encode(this.#plan.hash),
+      agreement: this.#plan.hash,
+      onWaiting: (others) => this.#waitsFor(others),
+      signal,
+      userData: () => new Uint8Array(),
       assign: (members) => assignTasks(tasks, members),
       onRevoking: () => this.#revoking(),
       onAssigned: (assignment) => {
@@ -163,6 +166,7 @@ export class ApplicationRun {
     const { kafka, applicationId } = this.#options;
     const tasks = tasksOf(this.#plan, (topic) => this.#counts.of(topic));
     const wanted = tasksGiven(applicationId, tasks, partitions);
+    this.#tellAssigned(group, wanted);
     await Promise.all(departed.map((instance) => kafka.fence(prefixOf(applicationId, instance))));
     // In a generation that was missed others may have worked on the same tasks: their punctuators move no offset that would tell.
     const stayed = before?.memberId === group.memberId && group.generationId <= before.generationId + 1;
@@ -170,6 +174,27 @@ export class ApplicationRun {
     signal.throwIfAborted();
     this.#cycle.resume();
     this.#state$.next('RUNNING');
+  }
+
+  #tellAssigned({ generationId }: GroupMetadata, tasks: readonly TaskInputs[]): void {
+    const { applicationId, log } = this.#options;
+    const ids = tasks.map((task) => task.taskId);
+    log('info', 'assigned', `${applicationId}: tasks ${ids.join(', ') || 'none'} in generation ${generationId}`, {
+      applicationId,
+      generationId,
+      tasks: ids,
+    });
+  }
+
+  #waitsFor({ agreement, names }: OtherMembers): void {
+    const { applicationId, log } = this.#options;
+    log(
+      'warn',
+      'topology-differs',
+      `${applicationId} waits: its topology is ${this.#plan.hash}, that of ${names.join(', ')} is ${agreement ?? 'unknown'}; ` +
+        'it takes over when they have left, and processes nothing until then',
+      { hash: this.#plan.hash, theirs: agreement, waitingFor: names },
+    );
   }
 
   #waits(partition: TopicPartition, error: unknown): void {

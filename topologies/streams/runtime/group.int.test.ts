@@ -1,0 +1,220 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { StreamsWorker, type StreamsWorkerOptions, type Topology } from '../index.ts';
+import { connectKafka, type KafkaPort, partitionForKey } from '../kafka/index.ts';
+import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
+import { input, output, summing } from '../test/summing.ts';
+
+let broker: KafkaBroker;
+let kafka: KafkaPort;
+let stateDir: string;
+beforeAll(async () => {
+  broker = await startKafkaBroker();
+  kafka = await connectKafka({ bootstrapServers: broker.bootstrapServers, clientId: 'group-test' });
+  stateDir = mkdtempSync(join(tmpdir(), 'streams-group-'));
+}, 120_000);
+afterAll(async () => {
+  await kafka?.close();
+  await broker?.[Symbol.asyncDispose]();
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+type Given = Partial<StreamsWorkerOptions> & { readonly topology?: Topology };
+
+/** A worker, what it has logged, and what the group has assigned to it last. */
+class Member implements AsyncDisposable {
+  readonly lines: string[] = [];
+  /** Every assignment, the newest last. */
+  readonly assigned: { readonly generationId: number; readonly tasks: readonly string[] }[] = [];
+  readonly worker: StreamsWorker;
+
+  constructor(applicationId: string, instanceId: string, { topology = summing(), ...options }: Given) {
+    this.worker = new StreamsWorker({
+      applications: [{ applicationId, topology }],
+      bootstrapServers: broker.bootstrapServers,
+      stateDir: join(stateDir, applicationId),
+      instanceId,
+      log: (_level, event, message, fields) => {
+        this.lines.push(`${event}: ${message}`);
+        if (event === 'assigned') this.assigned.push(fields as unknown as Member['assigned'][number]); // as the run writes them
+      },
+      ...options,
+    });
+  }
+
+  get tasks(): readonly string[] {
+    return this.assigned.at(-1)?.tasks ?? [];
+  }
+
+  said(event: string): readonly string[] {
+    return this.lines.filter((line) => line.startsWith(`${event}: `));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.worker.close();
+  }
+}
+
+/** Topics of its own for one application that sums, what was sent into it and what came out. */
+class Flow implements AsyncDisposable {
+  readonly applicationId: string;
+  readonly from: typeof input;
+  readonly to: typeof output;
+  readonly #sums = new Map<string, number>();
+  readonly #expected = new Map<string, number[]>();
+  readonly #seen = new Map<string, number[]>();
+  readonly #reader = kafka.fetcher({
+    isolation: 'read_committed',
+    onBatch: ({ records }) => {
+      for (const { key, value } of records) {
+        const sum = output.valueSerde.deserialize('', value ?? new Uint8Array());
+        const name = Buffer.from(key ?? []).toString();
+        this.#seen.set(name, [...(this.#seen.get(name) ?? []), sum]);
+      }
+    },
+    onOutOfRange: () => {},
+    onError: (error) => {
+      throw error;
+    },
+  });
+
+  private constructor(applicationId: string) {
+    this.applicationId = applicationId;
+    this.from = { ...input, name: `${applicationId}-in` };
+    this.to = { ...output, name: `${applicationId}-out` };
+  }
+
+  static async open(applicationId: string, partitions = 4): Promise<Flow> {
+    const flow = new Flow(applicationId);
+    await kafka.createTopics([flow.from, flow.to].map(({ name }) => ({ name, partitions })));
+    for (let partition = 0; partition < partitions; partition += 1)
+      flow.#reader.assign({ topic: flow.to.name, partition }, 0);
+    return flow;
+  }
+
+  topology(store?: string): Topology {
+    return summing(this.from.name, this.to.name, store);
+  }
+
+  member(instanceId: string, options: Given = {}): Member {
+    return new Member(this.applicationId, instanceId, { topology: this.topology(), ...options });
+  }
+
+  async started(instanceId: string, options: Given = {}): Promise<Member> {
+    const member = this.member(instanceId, options);
+    await member.worker.start();
+    return member;
+  }
+
+  /** Sends numbers to keys in turn and notes the sums they must give. */
+  async send(count: number, keys = 23): Promise<void> {
+    const producer = await kafka.producer();
+    const records = Array.from({ length: count }, (_, index) => {
+      const key = `key-${index % keys}`;
+      const sum = (this.#sums.get(key) ?? 0) + 1;
+      this.#sums.set(key, sum);
+      this.#expected.set(key, [...(this.#expected.get(key) ?? []), sum]);
+      const bytes = input.keySerde.serialize('', key);
+      const value = input.valueSerde.serialize('', 1);
+      const partition = partitionForKey(bytes, 4);
+      return { topic: this.from.name, partition, timestamp: Date.now(), key: bytes, value, headers: [] };
+    });
+    for (let from = 0; from < count; from += 500) await producer.send(records.slice(from, from + 500));
+    await producer.close();
+  }
+
+  /** Every sum that was to come has come, once and in order. */
+  async summed(): Promise<void> {
+    const count = (sums: Map<string, number[]>): number => [...sums.values()].reduce((all, one) => all + one.length, 0);
+    await expect.poll(() => count(this.#seen), { timeout: 30_000 }).toBeGreaterThanOrEqual(count(this.#expected));
+    expect(Object.fromEntries([...this.#seen].sort())).toEqual(Object.fromEntries([...this.#expected].sort()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#reader.close();
+  }
+}
+
+const soon = { timeout: 25_000, interval: 50 };
+
+test('a rolling restart moves nothing: the generation of the others stays, and every sum comes once', async () => {
+  await using flow = await Flow.open('rolling');
+  let one = await flow.started('one');
+  let two = await flow.started('two');
+  await expect.poll(() => [one.tasks.length, two.tasks.length], soon).toEqual([2, 2]);
+  await flow.send(230);
+  await flow.summed();
+  const before = { one: one.assigned.at(-1), two: two.assigned.at(-1) };
+  const [assignedOnce, assignedTwice] = [one.assigned.length, two.assigned.length];
+
+  const sending = flow.send(4_600);
+  await one.worker.close();
+  one = await flow.started('one');
+  expect(one.assigned).toEqual([before.one]);
+  await two.worker.close();
+  two = await flow.started('two');
+  expect(two.assigned).toEqual([before.two]);
+  await sending;
+  await flow.summed();
+  expect(one.assigned).toEqual([before.one]); // it was not asked to join again when the other came back
+  expect([assignedOnce, assignedTwice]).toEqual([2, 1]);
+  await Promise.all([one.worker.close(), two.worker.close()]);
+}, 60_000);
+
+test('newcomers with another topology wait for the old members, whom they do not disturb, and take over', async () => {
+  await using flow = await Flow.open('deploying');
+  const one = await flow.started('one');
+  const two = await flow.started('two');
+  await expect.poll(() => [one.tasks.length, two.tasks.length], soon).toEqual([2, 2]);
+  const assignments = [one.assigned.length, two.assigned.length];
+
+  const changed = flow.topology('sums-2');
+  const [oldHash, newHash] = [flow.topology(), changed].map((topology) => topology.plan('deploying').hash);
+  await using three = flow.member('three', { topology: changed });
+  await using four = flow.member('four', { topology: changed });
+  const starting = [three, four].map((member) => member.worker.start());
+  await expect.poll(() => [three, four].map((member) => member.said('topology-differs').length), soon).toEqual([1, 1]);
+  expect(three.said('topology-differs')[0]).toContain(`its topology is ${newHash}, that of one, two is ${oldHash};`);
+  await flow.send(230);
+  await flow.summed();
+  expect([one.assigned.length, two.assigned.length]).toEqual(assignments);
+  expect([three.tasks, four.tasks]).toEqual([[], []]);
+
+  await one.worker.close();
+  await two.worker.close();
+  await Promise.all(starting);
+  await expect.poll(() => [three.tasks.length, four.tasks.length], soon).toEqual([2, 2]);
+}, 90_000);
+
+test('an instance that comes back with another topology gives up its former place, and waits until the others have, too', async () => {
+  await using flow = await Flow.open('redeploying');
+  const one = await flow.started('one');
+  const two = await flow.started('two');
+  await expect.poll(() => [one.tasks.length, two.tasks.length], soon).toEqual([2, 2]);
+  await one.worker.close();
+  const topology = flow.topology('sums-2');
+  await using newOne = flow.member('one', { topology });
+  const starting = newOne.worker.start();
+  await expect.poll(() => two.tasks.length, soon).toBe(4); // at once, not when the session of its former self ends
+  await expect.poll(() => newOne.said('topology-differs'), soon).toHaveLength(1);
+  expect(newOne.said('topology-differs')[0]).toContain('that of two is');
+  await flow.send(230);
+  await flow.summed();
+  await two.worker.close();
+  await using newTwo = await flow.started('two', { topology });
+  await starting;
+  await expect.poll(() => [newOne.tasks.length, newTwo.tasks.length], soon).toEqual([2, 2]);
+}, 90_000);
+
+test('who waits can be closed', async () => {
+  await using flow = await Flow.open('closing');
+  await using _one = await flow.started('one');
+  const two = flow.member('two', { topology: flow.topology('sums-2') });
+  const starting = two.worker.start();
+  const refused = expect(starting).rejects.toThrow('was closed');
+  await expect.poll(() => two.said('topology-differs'), soon).toHaveLength(1);
+  await two.worker.close();
+  await refused;
+}, 60_000);
