@@ -26,6 +26,16 @@ export async function join(client: ClusterClient, options: MembershipOptions): P
   }
 }
 
+/** What the leader tells each member beside its partitions. */
+interface Told {
+  /** Instance ids of all members. */
+  readonly instances: readonly string[];
+  readonly userData: string;
+}
+
+const toldIn = (bytes: Uint8Array): Told =>
+  bytes.length === 0 ? { instances: [], userData: '' } : JSON.parse(decoder.decode(bytes)); // written by a leader of this protocol
+
 const protocolOf = (agreement: string | undefined): string =>
   agreement === undefined ? protocolName : `${protocolName}/${agreement}`;
 
@@ -45,16 +55,19 @@ async function attempt(client: ClusterClient, options: MembershipOptions): Promi
       groupInstanceId,
       protocolName: protocolOf(options.agreement),
       metadata: () => encodeSubscription({ topics: options.topics, userData: options.userData(), owned }),
-      assign: (members) => {
+      assign: async (members) => {
         const known = members.map(({ memberId, groupInstanceId: instance, metadata }) => {
           const subscription = decodeSubscription(metadata);
           return { memberId, groupInstanceId: instance, userData: subscription.userData, owned: subscription.owned };
         });
         const instances = known.map((member) => member.groupInstanceId).filter((instance) => instance !== null);
-        const userData = encoder.encode(JSON.stringify(instances));
-        const shares = options.assign(known);
+        const shares = await options.assign(known);
         return new Map(
-          known.map(({ memberId }) => [memberId, encodeShare({ partitions: shares.get(memberId) ?? [], userData })]),
+          known.map(({ memberId }) => {
+            const { partitions, userData } = shares.get(memberId) ?? { partitions: [] };
+            const told: Told = { instances, userData: userData ?? '' };
+            return [memberId, encodeShare({ partitions, userData: encoder.encode(JSON.stringify(told)) })];
+          }),
         );
       },
       beforeRejoin: async () => {
@@ -66,10 +79,9 @@ async function attempt(client: ClusterClient, options: MembershipOptions): Promi
         const share = decodeShare(assignment);
         owned = share.partitions;
         current = { groupId, generationId, memberId, groupInstanceId };
-        const instances: readonly string[] =
-          share.userData.length === 0 ? [] : JSON.parse(decoder.decode(share.userData)); // written by the leader above
+        const { instances, userData } = toldIn(share.userData);
         const departed = instances.length === 0 ? [] : await departedInstances(client, groupId, new Set(instances));
-        options.onAssigned({ partitions: owned, group: current, departed });
+        options.onAssigned({ partitions: owned, group: current, departed, userData });
       },
       crashed: (error, restarts) => {
         if (first && isInconsistent(error)) differs = true;
@@ -81,6 +93,7 @@ async function attempt(client: ClusterClient, options: MembershipOptions): Promi
   await consumer.start(options.topics);
   if (differs) return null;
   return {
+    rejoin: () => consumer.rejoin(),
     leave: async ({ forget }) => {
       const member = current;
       await consumer.stop();

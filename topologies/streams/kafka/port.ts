@@ -83,6 +83,15 @@ export interface Assignment {
   readonly group: GroupMetadata;
   /** Group instance ids that are no members any more but hold open transactions: `fence` their prefixes before offsets are read. */
   readonly departed: readonly string[];
+  /** What the leader's `assign` has told this member beside its partitions; empty: nothing. */
+  readonly userData: string;
+}
+
+/** What the leader gives one member. */
+export interface MemberShare {
+  readonly partitions: readonly TopicPartition[];
+  /** For this member alone. */
+  readonly userData?: string;
 }
 
 export interface MembershipOptions {
@@ -100,8 +109,10 @@ export interface MembershipOptions {
   readonly signal?: AbortSignal;
   /** Asked at each join and carried to the leader: what it needs to know of this member for `assign`. */
   readonly userData: () => Uint8Array;
-  /** Pure and sticky; runs in the leader. Partitions of one list go together to one member. */
-  readonly assign: (members: readonly Member[]) => ReadonlyMap<string, readonly TopicPartition[]>;
+  /** Shares by member id; sticky. Runs in the leader, for whom the whole group waits: a few seconds at most. */
+  readonly assign: (
+    members: readonly Member[],
+  ) => ReadonlyMap<string, MemberShare> | Promise<ReadonlyMap<string, MemberShare>>;
   /** Awaited before the member gives up its partitions: commit what is open; the group's old generation is still good for it. */
   readonly onRevoking: (group: GroupMetadata) => Promise<void>;
   readonly onAssigned: (assignment: Assignment) => void;
@@ -125,6 +136,8 @@ export interface Member {
 }
 
 export interface Membership {
+  /** The group shares out anew, with what `userData` says then. Nothing when it does so already. */
+  rejoin(): void;
   /** `forget` false keeps a static member's place for a restart. */
   leave(options: { readonly forget: boolean }): Promise<void>;
 }

@@ -1,19 +1,31 @@
 import type { BehaviorSubject } from 'rxjs';
-import type { Assignment, GroupMetadata, Membership, OtherMembers, TopicPartition } from '../kafka/port.ts';
+import type {
+  Assignment,
+  GroupMetadata,
+  Member,
+  MemberShare,
+  Membership,
+  OtherMembers,
+  TopicPartition,
+} from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { TaskStorage } from '../state/state-store.ts';
 import type { ApplicationState, RunnerOptions } from './application-runner.ts';
 import { AssignedTasks } from './assigned-tasks.ts';
-import { assignTasks, type TaskInputs, tasksGiven, tasksOf } from './assignor.ts';
+import { type TaskInputs, tasksGiven, tasksOf } from './assignor.ts';
 import { CommitCycle } from './commit-cycle.ts';
 import { type Committer, openCommitter } from './committer.ts';
 import { GlobalFeed } from './global-feed.ts';
 import { GlobalTables } from './global-tables.ts';
+import { encodeReport, shareOut, standbyShareIn } from './group-shares.ts';
 import { messageOf } from './log.ts';
 import type { PartitionCounts } from './partition-counts.ts';
+import { Probing } from './probing.ts';
 import { RepartitionPurge } from './repartition-purge.ts';
+import { StandbyTasks } from './standby-tasks.ts';
 import { TaskFeed } from './task-feed.ts';
+import { TaskStorages } from './task-storages.ts';
 
 /**
  * One application on one instance from joining its group to leaving it; used once. Puts together what fetches (`TaskFeed`, `GlobalFeed`), what
@@ -26,7 +38,10 @@ export class ApplicationRun {
   readonly #state$: BehaviorSubject<ApplicationState>;
   readonly #onFailed: (error: unknown) => void;
   readonly #feed: TaskFeed;
+  readonly #storages: TaskStorages;
   readonly #tasks: AssignedTasks;
+  readonly #standbys: StandbyTasks;
+  readonly #probing: Probing;
   readonly #cycle: CommitCycle;
   /** Start, assignments and restores stop where they are: the run is being closed. */
   readonly #ending = new AbortController();
@@ -37,6 +52,7 @@ export class ApplicationRun {
   #globalFeed: GlobalFeed | null = null;
   #committer: Committer | null = null;
   #membership: Membership | null = null;
+  #probes = 0;
   #starting: Promise<void> = Promise.resolve();
   #assigning: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
@@ -54,7 +70,7 @@ export class ApplicationRun {
     this.#counts = counts;
     this.#state$ = state$;
     this.#onFailed = onFailed;
-    const { kafka, guarantee, log } = options;
+    const { kafka, guarantee, log, applicationId, topology } = options;
     this.#feed = new TaskFeed({
       kafka,
       isolation: guarantee === 'exactly_once' ? 'read_committed' : 'read_uncommitted',
@@ -64,14 +80,33 @@ export class ApplicationRun {
       onWaiting: (partition, error) => this.#waits(partition, error),
       onFailed: (error) => this.#fail(error),
     });
+    this.#storages = new TaskStorages(applicationId, plan, options.state);
     this.#tasks = new AssignedTasks({
       runner: options,
       plan,
       counts,
       feed: this.#feed,
+      storages: this.#storages,
       globalStores: () => this.#globals?.stores ?? new Map(),
       onReady: () => this.#cycle.schedule(),
       onRestoring: () => state$.next('RESTORING'),
+    });
+    this.#probing = new Probing({
+      intervalMs: options.probingRebalanceIntervalMs,
+      rejoin: () => {
+        this.#probes += 1;
+        this.#membership?.rejoin();
+      },
+    });
+    this.#standbys = new StandbyTasks({
+      applicationId,
+      topology,
+      kafka,
+      storages: this.#storages,
+      log,
+      acceptableRecoveryLag: options.acceptableRecoveryLag,
+      onWarm: () => this.#probing.warm(),
+      onFailed: (error) => this.#fail(error),
     });
     const repartitions = plan.subTopologies.flatMap((sub) => sub.sources.filter((source) => source.internal));
     const purge = new RepartitionPurge(kafka, new Set(repartitions.map(({ topic }) => topic)), (error) =>
@@ -105,7 +140,8 @@ export class ApplicationRun {
     signal.throwIfAborted();
     this.#feed.open();
     this.#state$.next('REBALANCING');
-    const tasks = tasksOf(this.#plan, partitionsOf);
+    await this.#storages.look();
+    signal.throwIfAborted();
     const topics = [...new Set(this.#plan.subTopologies.flatMap((sub) => sub.sources.map((source) => source.topic)))];
     this.#membership = await kafka.join({
       groupId: applicationId,
@@ -114,8 +150,8 @@ export class ApplicationRun {
       agreement: this.#plan.hash,
       onWaiting: (others) => this.#waitsFor(others),
       signal,
-      userData: () => new Uint8Array(),
-      assign: (members) => assignTasks(tasks, members),
+      userData: () => this.#report(),
+      assign: (members) => this.#shareOut(members),
       onRevoking: () => this.#revoking(),
       onAssigned: (assignment) => {
         this.#assigning = this.#assigning
@@ -128,6 +164,22 @@ export class ApplicationRun {
       sessionTimeoutMs: 10_000,
     });
     await this.#assigning;
+  }
+
+  #report(): Uint8Array {
+    const { capacity } = this.#options;
+    const positions = Object.fromEntries(this.#storages.positions());
+    return encodeReport({ capacity, running: this.#tasks.running, positions, probes: this.#probes });
+  }
+
+  #shareOut(members: readonly Member[]): Promise<ReadonlyMap<string, MemberShare>> {
+    const { kafka, applicationId, log } = this.#options;
+    const tasks = tasksOf(this.#plan, (topic) => this.#counts.of(topic));
+    return shareOut(tasks, members, kafka, this.#options, (error) => {
+      const text = `${applicationId}: tasks are shared out without knowing who has their state: ${messageOf(error)}`;
+      log('warn', 'lags-unknown', text, { error });
+      this.#probing.decidedBlindly();
+    });
   }
 
   async #startGlobals(partitionsOf: (topic: string) => number): Promise<void> {
@@ -156,7 +208,7 @@ export class ApplicationRun {
     await this.#cycle.commitAll();
   }
 
-  async #assigned({ partitions, group, departed }: Assignment): Promise<void> {
+  async #assigned({ partitions, group, departed, userData }: Assignment): Promise<void> {
     const { signal } = this.#ending;
     if (signal.aborted) return;
     const before = this.#cycle.group;
@@ -166,24 +218,33 @@ export class ApplicationRun {
     const { kafka, applicationId } = this.#options;
     const tasks = tasksOf(this.#plan, (topic) => this.#counts.of(topic));
     const wanted = tasksGiven(applicationId, tasks, partitions);
-    this.#tellAssigned(group, wanted);
+    const { standby, warmup } = standbyShareIn(userData);
+    this.#tellAssigned(group, wanted, standby, warmup);
     await Promise.all(departed.map((instance) => kafka.fence(prefixOf(applicationId, instance))));
     // In a generation that was missed others may have worked on the same tasks: their punctuators move no offset that would tell.
     const stayed = before?.memberId === group.memberId && group.generationId <= before.generationId + 1;
+    // A storage has one user at a time: tasks and standbys that go let go of it before those that come take it.
+    this.#tasks.release(wanted, stayed);
+    this.#probing.assigned(warmup);
+    this.#standbys.take(standby, warmup);
+    await this.#storages.keepOnly(new Set([...wanted.map((task) => task.taskId), ...standby]));
     if (!(await this.#tasks.take(wanted, { stayed, ending: signal, moving }))) return;
     signal.throwIfAborted();
     this.#cycle.resume();
     this.#state$.next('RUNNING');
   }
 
-  #tellAssigned({ generationId }: GroupMetadata, tasks: readonly TaskInputs[]): void {
+  #tellAssigned(
+    { generationId }: GroupMetadata,
+    wanted: readonly TaskInputs[],
+    standbys: readonly string[],
+    warmups: readonly string[],
+  ): void {
     const { applicationId, log } = this.#options;
-    const ids = tasks.map((task) => task.taskId);
-    log('info', 'assigned', `${applicationId}: tasks ${ids.join(', ') || 'none'} in generation ${generationId}`, {
-      applicationId,
-      generationId,
-      tasks: ids,
-    });
+    const tasks = wanted.map((task) => task.taskId);
+    const kept = standbys.length === 0 ? '' : `, standby of ${standbys.join(', ')}`;
+    const text = `${applicationId}: tasks ${tasks.join(', ') || 'none'}${kept} in generation ${generationId}`;
+    log('info', 'assigned', text, { applicationId, generationId, tasks, standbys, warmups });
   }
 
   #waitsFor({ agreement, names }: OtherMembers): void {
@@ -224,10 +285,12 @@ export class ApplicationRun {
     await this.#assigning;
     await this.#cycle.commitAll();
     this.#cycle.end();
-    await Promise.all([this.#feed.close(), this.#globalFeed?.close()]);
+    this.#probing.stop();
+    await Promise.all([this.#feed.close(), this.#globalFeed?.close(), this.#standbys.close()]);
     await this.#membership?.leave({ forget: false }).catch(() => undefined); // the session times out by itself
     await this.#committer?.close();
-    await this.#tasks.closeAll();
+    this.#tasks.closeAll();
+    await this.#storages.closeAll();
     await this.#globalStorage?.close();
   }
 }

@@ -7,20 +7,24 @@ import { ApplicationRun } from './application-run.ts';
 import type { FailureHandler, FailureHandling } from './failure-handling.ts';
 import { type Log, messageOf } from './log.ts';
 import { PartitionCounts } from './partition-counts.ts';
+import type { SharingOptions } from './share-tasks.ts';
 
 export type ApplicationState = 'CREATED' | 'REBALANCING' | 'RESTORING' | 'RUNNING' | 'ERROR' | 'CLOSED';
 export type ProcessingGuarantee = 'exactly_once' | 'at_least_once';
 
-export interface RunnerOptions {
+export interface RunnerOptions extends SharingOptions {
   readonly applicationId: string;
   readonly topology: Topology;
   readonly kafka: KafkaPort;
-  readonly state: Pick<StateFolder, 'storage'>;
+  readonly state: Pick<StateFolder, 'storage' | 'taskIds'>;
   readonly instanceId: string;
   readonly guarantee: ProcessingGuarantee;
   readonly onMalformed: FailureHandling;
   readonly onFailure: FailureHandler;
   readonly log: Log;
+  /** Of this instance, relative to the others'. */
+  readonly capacity: number;
+  readonly probingRebalanceIntervalMs: number;
 }
 
 const firstBackoffMs = 100;

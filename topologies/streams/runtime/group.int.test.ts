@@ -23,11 +23,18 @@ afterAll(async () => {
 
 type Given = Partial<StreamsWorkerOptions> & { readonly topology?: Topology };
 
+interface Assigned {
+  readonly generationId: number;
+  readonly tasks: readonly string[];
+  readonly standbys: readonly string[];
+  readonly warmups: readonly string[];
+}
+
 /** A worker, what it has logged, and what the group has assigned to it last. */
 class Member implements AsyncDisposable {
   readonly lines: string[] = [];
   /** Every assignment, the newest last. */
-  readonly assigned: { readonly generationId: number; readonly tasks: readonly string[] }[] = [];
+  readonly assigned: Assigned[] = [];
   readonly worker: StreamsWorker;
 
   constructor(applicationId: string, instanceId: string, { topology = summing(), ...options }: Given) {
@@ -38,7 +45,7 @@ class Member implements AsyncDisposable {
       instanceId,
       log: (_level, event, message, fields) => {
         this.lines.push(`${event}: ${message}`);
-        if (event === 'assigned') this.assigned.push(fields as unknown as Member['assigned'][number]); // as the run writes them
+        if (event === 'assigned') this.assigned.push(fields as unknown as Assigned); // as the run writes them
       },
       ...options,
     });
@@ -46,6 +53,10 @@ class Member implements AsyncDisposable {
 
   get tasks(): readonly string[] {
     return this.assigned.at(-1)?.tasks ?? [];
+  }
+
+  get standbys(): readonly string[] {
+    return this.assigned.at(-1)?.standbys ?? [];
   }
 
   said(event: string): readonly string[] {
@@ -62,6 +73,7 @@ class Flow implements AsyncDisposable {
   readonly applicationId: string;
   readonly from: typeof input;
   readonly to: typeof output;
+  readonly #partitions: number;
   readonly #sums = new Map<string, number>();
   readonly #expected = new Map<string, number[]>();
   readonly #seen = new Map<string, number[]>();
@@ -80,14 +92,15 @@ class Flow implements AsyncDisposable {
     },
   });
 
-  private constructor(applicationId: string) {
+  private constructor(applicationId: string, partitions: number) {
+    this.#partitions = partitions;
     this.applicationId = applicationId;
     this.from = { ...input, name: `${applicationId}-in` };
     this.to = { ...output, name: `${applicationId}-out` };
   }
 
   static async open(applicationId: string, partitions = 4): Promise<Flow> {
-    const flow = new Flow(applicationId);
+    const flow = new Flow(applicationId, partitions);
     await kafka.createTopics([flow.from, flow.to].map(({ name }) => ({ name, partitions })));
     for (let partition = 0; partition < partitions; partition += 1)
       flow.#reader.assign({ topic: flow.to.name, partition }, 0);
@@ -118,7 +131,7 @@ class Flow implements AsyncDisposable {
       this.#expected.set(key, [...(this.#expected.get(key) ?? []), sum]);
       const bytes = input.keySerde.serialize('', key);
       const value = input.valueSerde.serialize('', 1);
-      const partition = partitionForKey(bytes, 4);
+      const partition = partitionForKey(bytes, this.#partitions);
       return { topic: this.from.name, partition, timestamp: Date.now(), key: bytes, value, headers: [] };
     });
     for (let from = 0; from < count; from += 500) await producer.send(records.slice(from, from + 500));
@@ -218,3 +231,65 @@ test('who waits can be closed', async () => {
   await two.worker.close();
   await refused;
 }, 60_000);
+
+/** Records that the restores of this member have read. */
+const restoredBy = (member: Member): number =>
+  member.said('restored').reduce((sum, line) => sum + Number(/(\d+) records/.exec(line)?.[1] ?? 0), 0);
+
+test('a standby holds a copy on another instance, and takes over without a restore', async () => {
+  await using flow = await Flow.open('standing-by');
+  const options = { numStandbyReplicas: 1 };
+  const one = await flow.started('one', options);
+  await using two = await flow.started('two', options);
+  await expect.poll(() => [one.tasks.length, two.tasks.length], soon).toEqual([2, 2]);
+  await expect.poll(() => [one.standbys, two.standbys], soon).toEqual([two.tasks, one.tasks]);
+  await flow.send(2_300, 2_300);
+  await flow.summed();
+  const restoredBefore = restoredBy(two);
+
+  await one.worker.close();
+  await expect.poll(() => two.tasks.length, soon).toBe(4);
+  await flow.send(230);
+  await flow.summed();
+  expect(two.standbys).toEqual([]);
+  // Transactions may have come in between its last look and the take-over, not more.
+  expect(restoredBy(two) - restoredBefore).toBeLessThan(100);
+}, 90_000);
+
+test('tasks with much state move to a newcomer only when it has warmed up, and nothing stops meanwhile', async () => {
+  await using flow = await Flow.open('warming-up');
+  const options = { acceptableRecoveryLag: 50, maxWarmupReplicas: 1 };
+  const one = await flow.started('one', options);
+  await flow.send(4_000, 4_000);
+  await flow.summed();
+  await using two = await flow.started('two', options);
+  expect(two.assigned[0]).toMatchObject({ tasks: [], standbys: [expect.any(String)], warmups: [expect.any(String)] });
+  await flow.send(230);
+  await expect.poll(() => [one.tasks.length, two.tasks.length], soon).toEqual([2, 2]);
+  const warmed = [...new Set(two.assigned.flatMap(({ warmups }) => warmups))].sort();
+  expect(warmed).toEqual([...two.tasks].sort());
+  expect(two.assigned.map(({ tasks }) => tasks.length)).toEqual([0, 1, 2]); // one at a time
+  expect(restoredBy(two)).toBeLessThan(100); // the rest of each was read as a standby
+  await flow.send(230);
+  await flow.summed();
+  await one.worker.close();
+}, 60_000);
+
+test('an instance of twice the capacity has twice the tasks; one that comes back with its disk is given what it had', async () => {
+  await using flow = await Flow.open('capacities', 6);
+  await flow.send(3_000, 3_000);
+  const options = { acceptableRecoveryLag: 50 };
+  const one = await flow.started('one', { ...options, capacity: 2 });
+  await using two = await flow.started('two', options);
+  await flow.summed();
+  await expect.poll(() => [one.tasks.length, two.tasks.length], soon).toEqual([4, 2]);
+  await flow.send(3_000, 3_000); // by now the copies that it has of the others' tasks are old
+  await flow.summed();
+  const had = [...one.tasks].sort();
+  await one.worker.close();
+  await expect.poll(() => two.tasks.length, soon).toBe(6); // its session has ended
+  await using back = await flow.started('one', { ...options, capacity: 2 });
+  await expect.poll(() => back.tasks.length, soon).toBe(4);
+  expect([...back.tasks].sort()).toEqual(had);
+  expect(back.assigned[0]?.warmups).toEqual([]); // its copies lack next to nothing
+}, 90_000);

@@ -1,10 +1,16 @@
 import { join } from 'node:path';
 import { BehaviorSubject, combineLatest, map, type Observable, type Subscription } from 'rxjs';
+import { InvalidArgumentError } from '../errors.ts';
 import { KafkajsPort } from '../kafka/kafkajs-port.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import type { Topology } from '../plan/topology.ts';
 import { StateFolder } from '../state/state-folder.ts';
-import { ApplicationRunner, type ApplicationState, type ProcessingGuarantee } from './application-runner.ts';
+import {
+  ApplicationRunner,
+  type ApplicationState,
+  type ProcessingGuarantee,
+  type RunnerOptions,
+} from './application-runner.ts';
 import type { FailureHandler, FailureHandling } from './failure-handling.ts';
 import type { Log } from './log.ts';
 
@@ -26,7 +32,48 @@ export interface StreamsWorkerOptions {
   readonly onMalformed?: FailureHandling;
   /** A record that a node fails with. Default `fail`: the application stops and begins again at this record. A function decides for each. */
   readonly onFailure?: FailureHandler;
+  /**
+   * Share of the tasks relative to that of other instances: two of capacity 2 and 1 have two thirds and one third of them. Kafka Streams goes by
+   * the number of stream threads; an instance of ours has one. Default 1.
+   */
+  readonly capacity?: number;
+  /**
+   * Copies of each stateful task's state that other instances keep up, so that one of them takes over without a restore. Default 0. Of this
+   * and the next options those of the instance that leads the group count: give all the same.
+   */
+  readonly numStandbyReplicas?: number;
+  /** Changelog records that a copy may lack and still be good enough to take over at once. Default 10,000. */
+  readonly acceptableRecoveryLag?: number;
+  /** Tasks whose state is brought to the instance that is to have them, at once, while another one works on them. Default 2, at least 1. */
+  readonly maxWarmupReplicas?: number;
+  /** After so long an instance that warms up asks the group anew, though it is not caught up. Default 600,000 (10 min). */
+  readonly probingRebalanceIntervalMs?: number;
   readonly log?: Log;
+}
+
+/** @throws InvalidArgumentError */
+function sharingOf(
+  options: StreamsWorkerOptions,
+): Pick<
+  RunnerOptions,
+  'capacity' | 'numStandbyReplicas' | 'acceptableRecoveryLag' | 'maxWarmupReplicas' | 'probingRebalanceIntervalMs'
+> {
+  const sharing = {
+    capacity: options.capacity ?? 1,
+    numStandbyReplicas: options.numStandbyReplicas ?? 0,
+    acceptableRecoveryLag: options.acceptableRecoveryLag ?? 10_000,
+    maxWarmupReplicas: options.maxWarmupReplicas ?? 2,
+    probingRebalanceIntervalMs: options.probingRebalanceIntervalMs ?? 600_000,
+  };
+  const least = { capacity: Number.MIN_VALUE, numStandbyReplicas: 0, acceptableRecoveryLag: 0, maxWarmupReplicas: 1 };
+  for (const [name, value] of Object.entries({ ...least, probingRebalanceIntervalMs: 1 })) {
+    const given = sharing[name as keyof typeof sharing]; // the names are those above
+    if (given >= value && Number.isFinite(given)) continue;
+    throw new InvalidArgumentError(
+      `${name} is ${given}, but must be ${name === 'capacity' ? 'above 0' : `${value} or more`}; nothing was started.`,
+    );
+  }
+  return sharing;
 }
 
 /** Worst first: what the worker as a whole is said to be. */
@@ -50,6 +97,7 @@ export class StreamsWorker {
     if (options.port === undefined && options.bootstrapServers === undefined) {
       throw new TypeError('a worker needs bootstrapServers or a port; nothing was started');
     }
+    const sharing = sharingOf(options);
     this.#folder = new StateFolder(
       options.instanceId === undefined ? options.stateDir : join(options.stateDir, options.instanceId),
     );
@@ -71,6 +119,7 @@ export class StreamsWorker {
           onMalformed: options.onMalformed ?? 'dead-letter',
           onFailure: options.onFailure ?? 'fail',
           log: options.log ?? (() => {}),
+          ...sharing,
         }),
     );
     const ids = options.applications.map((application) => application.applicationId);

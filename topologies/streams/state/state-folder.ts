@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join, resolve } from 'node:path';
 import { StreamsError } from '../errors.ts';
@@ -136,6 +136,12 @@ export class StateFolder {
 
   storage(applicationId: string, taskId: string): TaskStorage {
     return new LmdbStorage(join(this.#folder, 'tasks', applicationId, taskId));
+  }
+
+  /** Tasks of an application that have left something here, also those that others work on now. */
+  taskIds(applicationId: string): readonly string[] {
+    const folder = join(this.#folder, 'tasks', applicationId);
+    return existsSync(folder) ? readdirSync(folder).filter((name) => /^\d+_\d+$/.test(name)) : [];
   }
 
   close(): void {
