@@ -1,4 +1,4 @@
-import type { BehaviorSubject } from 'rxjs';
+import type { BehaviorSubject, Subject } from 'rxjs';
 import type {
   Assignment,
   GroupMetadata,
@@ -11,7 +11,7 @@ import type {
 import { partitionName } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { TaskStorage } from '../state/state-store.ts';
-import type { ApplicationState, RunnerOptions } from './application-runner.ts';
+import type { ApplicationRunner, ApplicationState, RunnerOptions } from './application-runner.ts';
 import { AssignedTasks } from './assigned-tasks.ts';
 import { type TaskInputs, tasksGiven, tasksOf } from './assignor.ts';
 import { CommitCycle } from './commit-cycle.ts';
@@ -23,6 +23,7 @@ import { messageOf } from './log.ts';
 import type { PartitionCounts } from './partition-counts.ts';
 import { Probing } from './probing.ts';
 import { RepartitionPurge } from './repartition-purge.ts';
+import { RestoreMeter, type RestoreProgress } from './restore-progress.ts';
 import { StandbyTasks } from './standby-tasks.ts';
 import { TaskFeed } from './task-feed.ts';
 import { TaskStorages } from './task-storages.ts';
@@ -36,6 +37,7 @@ export class ApplicationRun {
   readonly #plan: ApplicationPlan;
   readonly #counts: PartitionCounts;
   readonly #state$: BehaviorSubject<ApplicationState>;
+  readonly #restore$: Subject<RestoreProgress>;
   readonly #onFailed: (error: unknown) => void;
   readonly #feed: TaskFeed;
   readonly #storages: TaskStorages;
@@ -62,13 +64,14 @@ export class ApplicationRun {
     options: RunnerOptions,
     plan: ApplicationPlan,
     counts: PartitionCounts,
-    state$: BehaviorSubject<ApplicationState>,
+    { state$, restore$ }: Pick<ApplicationRunner, 'state$' | 'restore$'>,
     onFailed: (error: unknown) => void,
   ) {
     this.#options = options;
     this.#plan = plan;
     this.#counts = counts;
     this.#state$ = state$;
+    this.#restore$ = restore$;
     this.#onFailed = onFailed;
     const { kafka, guarantee, log, applicationId, topology } = options;
     this.#feed = new TaskFeed({
@@ -90,6 +93,7 @@ export class ApplicationRun {
       globalStores: () => this.#globals?.stores ?? new Map(),
       onReady: () => this.#cycle.schedule(),
       onRestoring: () => state$.next('RESTORING'),
+      onRestore: (progress) => restore$.next(progress),
     });
     this.#probing = new Probing({
       intervalMs: options.probingRebalanceIntervalMs,
@@ -188,6 +192,7 @@ export class ApplicationRun {
     this.#globalStorage = state.storage(applicationId, 'global');
     const tables = new GlobalTables(applicationId, topology.globalTables, this.#globalStorage);
     this.#globals = tables;
+    const meter = new RestoreMeter(applicationId, (progress) => this.#restore$.next(progress));
     this.#globalFeed = new GlobalFeed({
       kafka,
       tables,
@@ -195,6 +200,7 @@ export class ApplicationRun {
       log,
       onWaiting: (partition, error) => this.#waits(partition, error),
       onFailed: (error) => this.#fail(error),
+      onStep: (step) => meter.step(step),
     });
     await this.#globalFeed.start(this.#ending.signal);
   }

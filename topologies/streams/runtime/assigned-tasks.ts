@@ -9,7 +9,8 @@ import { beginnings } from './beginnings.ts';
 import { messageOf } from './log.ts';
 import type { PartitionCounts } from './partition-counts.ts';
 import { rereadInputs } from './reread.ts';
-import { restoreTasks } from './restore.ts';
+import { type RestoreStep, restoreTasks } from './restore.ts';
+import { RestoreMeter, type RestoreProgress } from './restore-progress.ts';
 import { StreamTask } from './stream-task.ts';
 import type { TaskFeed } from './task-feed.ts';
 import type { TaskStorages } from './task-storages.ts';
@@ -26,6 +27,7 @@ export interface AssignedTasksOptions {
   readonly onReady: () => void;
   /** Some tasks must be restored before they can go on. */
   readonly onRestoring: () => void;
+  readonly onRestore: (progress: RestoreProgress) => void;
 }
 
 export interface TakeOptions {
@@ -147,9 +149,11 @@ export class AssignedTasks {
     const onProgress = (more: number): void => {
       records += more;
     };
-    await restoreTasks(kafka, fresh, { signal, onProgress });
+    const meter = new RestoreMeter(applicationId, this.#options.onRestore);
+    const onStep = (step: RestoreStep): void => meter.step(step);
+    await restoreTasks(kafka, fresh, { signal, onProgress, onStep });
     const isolation = guarantee === 'exactly_once' ? 'read_committed' : 'read_uncommitted';
-    await rereadInputs(kafka, fresh, offsets, { signal, onProgress, isolation });
+    await rereadInputs(kafka, fresh, offsets, { signal, onProgress, onStep, isolation });
     const ms = Math.round(performance.now() - since);
     const text = `${applicationId}: ${fresh.length} tasks restored, ${records} records in ${ms} ms`;
     log('info', 'restored', text, { tasks: fresh.map(({ id }) => id), records, ms });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { StreamsWorker, type StreamsWorkerOptions, type Topology } from '../index.ts';
+import { type RestoreProgress, StreamsWorker, type StreamsWorkerOptions, type Topology } from '../index.ts';
 import { connectKafka, type KafkaPort, partitionForKey } from '../kafka/index.ts';
 import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
 import { input, output, summing } from '../test/summing.ts';
@@ -293,3 +293,35 @@ test('an instance of twice the capacity has twice the tasks; one that comes back
   expect([...back.tasks].sort()).toEqual(had);
   expect(back.assigned[0]?.warmups).toEqual([]); // its copies lack next to nothing
 }, 90_000);
+
+test('a restore tells how far it has come', async () => {
+  await using flow = await Flow.open('restoring', 2);
+  {
+    await using _first = await flow.started('one');
+    await flow.send(4_000, 4_000);
+    await flow.summed();
+  }
+  rmSync(join(stateDir, 'restoring'), { recursive: true });
+  await using back = flow.member('one');
+  const told: RestoreProgress[] = [];
+  back.worker.restore$.subscribe((progress) => told.push(progress));
+  await back.worker.start();
+  expect(
+    told
+      .filter((one) => one.done)
+      .map((one) => [one.taskId, one.store, one.partition])
+      .sort(),
+  ).toEqual([
+    ['0_0', 'sums', 0],
+    ['0_1', 'sums', 1],
+  ]);
+  const first = told.filter((one) => one.restored === 0);
+  expect(first.map((one) => [one.etaMs, one.done])).toEqual([
+    [null, false],
+    [null, false],
+  ]);
+  const last = told.filter((one) => one.done);
+  expect(last.map((one) => one.restored)).toEqual(last.map((one) => one.total));
+  expect(last.reduce((sum, one) => sum + one.restored, 0)).toBeGreaterThanOrEqual(4_000);
+  for (const one of last) expect(one.recordsPerSecond).toBeGreaterThan(0);
+}, 60_000);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { BehaviorSubject, combineLatest, map, type Observable, type Subscription } from 'rxjs';
+import { BehaviorSubject, combineLatest, map, merge, type Observable, type Subscription } from 'rxjs';
 import { InvalidArgumentError } from '../errors.ts';
 import { KafkajsPort } from '../kafka/kafkajs-port.ts';
 import type { KafkaPort } from '../kafka/port.ts';
@@ -13,6 +13,7 @@ import {
 } from './application-runner.ts';
 import type { FailureHandler, FailureHandling } from './failure-handling.ts';
 import type { Log } from './log.ts';
+import type { RestoreProgress } from './restore-progress.ts';
 
 export interface StreamsWorkerOptions {
   readonly applications: readonly { readonly applicationId: string; readonly topology: Topology }[];
@@ -85,6 +86,8 @@ export class StreamsWorker {
   readonly instanceId: string;
   /** State of each application by its id. */
   readonly states$: Observable<ReadonlyMap<string, ApplicationState>>;
+  /** How far restores have come, store by store: when one begins, twice a second, and when it is done. Completes with `close`. */
+  readonly restore$: Observable<RestoreProgress>;
   readonly #state$ = new BehaviorSubject<ApplicationState>('CREATED');
   readonly #runners: readonly ApplicationRunner[];
   readonly #port: KafkaPort;
@@ -126,6 +129,7 @@ export class StreamsWorker {
     this.states$ = combineLatest(this.#runners.map((runner) => runner.state$)).pipe(
       map((states) => new Map(states.map((state, index) => [ids[index] ?? '', state]))),
     );
+    this.restore$ = merge(...this.#runners.map((runner) => runner.restore$));
     this.#watching = this.states$.subscribe((states) => {
       const all = [...states.values()];
       this.#state$.next(order.find((state) => all.includes(state)) ?? 'RUNNING');
