@@ -1,18 +1,16 @@
 import type { RestoreProgress } from '@bookstream/streams';
-import type { Observable, Subscription } from 'rxjs';
 import type { Logger } from './logger.ts';
 
 /** A line of one store comes no more often; a restore that is done sooner is told by the engine's summary alone. */
 const everyMs = 2_000;
 
-/** Logs the restores that take a while: how far, how fast, how long still. */
-export function logRestores(
-  restore$: Observable<RestoreProgress>,
+/** Logs the restores that take a while: how far, how fast, how long still. For the progress of one worker. */
+export function restoreLog(
   logger: Pick<Logger, 'info'>,
   now = () => performance.now(),
-): Subscription {
+): (progress: RestoreProgress) => void {
   const toldAt = new Map<string, number>();
-  return restore$.subscribe((progress) => {
+  return (progress) => {
     const { applicationId, taskId, store, partition, restored, total, recordsPerSecond, etaMs, done } = progress;
     const key = `${applicationId} ${taskId} ${store} ${partition}`;
     const before = toldAt.get(key);
@@ -35,5 +33,5 @@ export function logRestores(
       etaMs,
       done,
     });
-  });
+  };
 }

@@ -1,7 +1,6 @@
 import type { RestoreProgress } from '@bookstream/streams';
-import { Subject } from 'rxjs';
 import { expect, test } from 'vitest';
-import { logRestores } from './log-restores.ts';
+import { restoreLog } from './restore-log.ts';
 
 const progress = (restored: number, etaMs: number | null): RestoreProgress => ({
   applicationId: 'stock',
@@ -18,15 +17,14 @@ const progress = (restored: number, etaMs: number | null): RestoreProgress => ({
 test('a restore that takes a while says every two seconds how far it is; a short one says nothing', () => {
   const lines: string[] = [];
   let now = 0;
-  const restore$ = new Subject<RestoreProgress>();
-  logRestores(restore$, { info: (_event, text) => lines.push(text) }, () => now);
-  restore$.next(progress(0, null));
-  restore$.next(progress(10_000, 0));
+  const tell = restoreLog({ info: (_event, text) => lines.push(text) }, () => now);
+  tell(progress(0, null));
+  tell(progress(10_000, 0));
   expect(lines).toEqual([]);
-  restore$.next(progress(0, null));
-  for (now = 500; now < 4_500; now += 500) restore$.next(progress(now, 10_000 - now));
+  tell(progress(0, null));
+  for (now = 500; now < 4_500; now += 500) tell(progress(now, 10_000 - now));
   now = 10_000;
-  restore$.next(progress(10_000, 0));
+  tell(progress(10_000, 0));
   expect(lines).toEqual([
     'stock restores stock-by-book-3: 20 % (2000 of 10000 records, 1000/s), 8.0 s left',
     'stock restores stock-by-book-3: 40 % (4000 of 10000 records, 1000/s), 6.0 s left',
