@@ -115,14 +115,16 @@ const lookEveryMs = 500;
 async function othersGone(client: ClusterClient, options: MembershipOptions): Promise<void> {
   const { groupId, groupInstanceId, agreement, onWaiting, signal } = options;
   let told = '';
+  let formerSelfOut = false;
   for (;;) {
     signal?.throwIfAborted();
     const group = await client.askCoordinator('group', groupId, describeGroupRequest(groupId), (one) => one.errorCode);
     if (group.errorCode !== 0) throw new BrokerRefusalError(`DescribeGroups of ${groupId}`, group.errorCode);
     const { members, protocol } = group;
     if (members.length === 0 || protocol === protocolOf(agreement)) return;
-    if (members.some((member) => member.groupInstanceId === groupInstanceId)) {
-      // The topology of this very instance has changed: nobody comes back for that place.
+    if (!formerSelfOut && members.some((member) => member.groupInstanceId === groupInstanceId)) {
+      // The topology of this very instance has changed: nobody comes back for that place. If somebody does, it lives, and is waited for.
+      formerSelfOut = true;
       const request = leaveGroupRequest(groupId, '', groupInstanceId);
       await client.askCoordinator('group', groupId, request, (errorCode) => errorCode, { withinMs: 3_000 });
       continue;

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Member } from '../kafka/port.ts';
+import { type Member, partitionName } from '../kafka/port.ts';
 import { ScriptedPort } from '../test/scripted-port.ts';
 import { number } from '../test/scripted-run.ts';
 import { encodeReport, type MemberReport, shareOut, standbyShareIn } from './group-shares.ts';
@@ -46,4 +47,31 @@ test('when the ends of the changelogs are not told, the task stays where it runs
   const members = [member('a', { positions: { '0_0': 100 } }), member('b', { running: ['0_0'] })];
   expect((await given(members, away, unknown)).active).toEqual(['b']);
   expect(unknown).toEqual([new Error('away')]);
+});
+
+test('all inputs of a task go to one member, and every input to somebody', async () => {
+  const groups = fc.record({
+    widths: fc.array(fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 3 }), { maxLength: 4 }),
+    capacities: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 4 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(groups, async ({ widths, capacities }) => {
+      const tasks = widths.flatMap((sources, sub) =>
+        Array.from({ length: Math.max(...sources) }, (_, partition) => ({
+          taskId: `${sub}_${partition}`,
+          partitions: sources.flatMap((width, source) =>
+            partition < width ? [{ topic: `${sub}-${source}`, partition }] : [],
+          ),
+          changelogs: [],
+        })),
+      );
+      const members = capacities.map((capacity, name) => member(`${name}`, { capacity }));
+      const shares = [...(await shareOut(tasks, members, port, options, () => {})).values()];
+      const taskOf = new Map(tasks.flatMap((one) => one.partitions.map((input) => [partitionName(input), one.taskId])));
+      const owners = shares.map(({ partitions }) => new Set(partitions.map((one) => taskOf.get(partitionName(one)))));
+      const given = shares.flatMap(({ partitions }) => partitions.map(partitionName));
+      expect(given.sort()).toEqual([...taskOf.keys()].sort());
+      for (const { taskId } of tasks) expect(owners.filter((owned) => owned.has(taskId))).toHaveLength(1);
+    }),
+  );
 });

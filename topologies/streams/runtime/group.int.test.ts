@@ -37,12 +37,12 @@ class Member implements AsyncDisposable {
   readonly assigned: Assigned[] = [];
   readonly worker: StreamsWorker;
 
-  constructor(applicationId: string, instanceId: string, { topology = summing(), ...options }: Given) {
+  constructor(applicationId: string, instanceId: string | undefined, { topology = summing(), ...options }: Given) {
     this.worker = new StreamsWorker({
       applications: [{ applicationId, topology }],
       bootstrapServers: broker.bootstrapServers,
       stateDir: join(stateDir, applicationId),
-      instanceId,
+      ...(instanceId !== undefined && { instanceId }),
       log: (_level, event, message, fields) => {
         this.lines.push(`${event}: ${message}`);
         if (event === 'assigned') this.assigned.push(fields as unknown as Assigned); // as the run writes them
@@ -111,11 +111,11 @@ class Flow implements AsyncDisposable {
     return summing(this.from.name, this.to.name, store);
   }
 
-  member(instanceId: string, options: Given = {}): Member {
+  member(instanceId: string | undefined, options: Given = {}): Member {
     return new Member(this.applicationId, instanceId, { topology: this.topology(), ...options });
   }
 
-  async started(instanceId: string, options: Given = {}): Promise<Member> {
+  async started(instanceId: string | undefined, options: Given = {}): Promise<Member> {
     const member = this.member(instanceId, options);
     await member.worker.start();
     return member;
@@ -176,6 +176,24 @@ test('a rolling restart moves nothing: the generation of the others stays, and e
   await Promise.all([one.worker.close(), two.worker.close()]);
 }, 60_000);
 
+test('a worker that was given no id has its place and its transactions under the one that it keeps', async () => {
+  await using flow = await Flow.open('nameless');
+  const idle = { stateDir: join(stateDir, 'nameless-folder') };
+  const first = await flow.started(undefined, idle);
+  const before = first.assigned;
+  const { instanceId } = first.worker;
+  await first.worker.close();
+  await using back = await flow.started(undefined, idle);
+  expect(back.worker.instanceId).toBe(instanceId);
+  expect(back.assigned).toEqual(before); // the generation, too: the group has not noticed
+  await flow.send(23);
+  await flow.summed();
+  await kafka.fence(`nameless/${instanceId}`);
+  await flow.send(23);
+  await flow.summed();
+  expect(back.said('application-failed')).toHaveLength(1); // another owner of just these ids shuts it out, until it begins again
+}, 60_000);
+
 test('newcomers with another topology wait for the old members, whom they do not disturb, and take over', async () => {
   await using flow = await Flow.open('deploying');
   const one = await flow.started('one');
@@ -220,6 +238,26 @@ test('an instance that comes back with another topology gives up its former plac
   await starting;
   await expect.poll(() => [newOne.tasks.length, newTwo.tasks.length], soon).toEqual([2, 2]);
 }, 90_000);
+
+test('a living namesake with another topology is put out once, not again and again', async () => {
+  await using flow = await Flow.open('namesakes');
+  await using old = await flow.started('one');
+  await using two = await flow.started('two');
+  await using newer = flow.member('one', {
+    topology: flow.topology('sums-2'),
+    stateDir: join(stateDir, 'namesakes-elsewhere'),
+  });
+  const refused = expect(newer.worker.start()).rejects.toThrow('was closed');
+  await expect.poll(() => newer.said('topology-differs').at(-1), soon).toContain('that of one, two is');
+  await flow.send(230);
+  await flow.summed();
+  const generation = old.assigned.at(-1)?.generationId;
+  await flow.send(230);
+  await flow.summed();
+  expect([old, two].map((member) => member.assigned.at(-1)?.generationId)).toEqual([generation, generation]);
+  await newer.worker.close();
+  await refused;
+}, 60_000);
 
 test('who waits can be closed', async () => {
   await using flow = await Flow.open('closing');
