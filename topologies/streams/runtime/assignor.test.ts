@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { JoinWindows, Serdes, StreamsBuilder } from '../index.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import { summing } from '../test/summing.ts';
 import { tasksGiven, tasksOf } from './assignor.ts';
@@ -28,6 +29,17 @@ test('a task reads the same partition of every source that has it', () => {
 test('the changelogs of a task are its partition of those of its stores', () => {
   const [, second] = tasksOf(summing().plan('app'), () => 2);
   expect(second?.changelogs).toEqual([{ topic: 'app-sums-changelog', partition: 1 }]);
+});
+
+test('what lies in the memory of its task alone has no copy anywhere: nobody can be behind with it', () => {
+  const topic = (name: string) => ({ name, keySerde: Serdes.string, valueSerde: Serdes.string });
+  const builder = new StreamsBuilder();
+  builder
+    .stream(topic('left'))
+    .leftJoin(builder.stream(topic('right')), (l, r) => `${l}${r}`, JoinWindows.of(1, 1, 1), { as: 'met' })
+    .to(topic('out'));
+  const [task] = tasksOf(builder.build().plan('app'), () => 1);
+  expect(task?.changelogs.map((one) => one.topic)).toEqual(['app-met-waiting-room-changelog']);
 });
 
 test('a part of the inputs of a task is refused: somebody else has the rest', () => {

@@ -7,7 +7,7 @@ import type { ApplicationPlan } from '../plan/application-plan.ts';
 export interface TaskInputs {
   readonly taskId: string;
   readonly partitions: readonly TopicPartition[];
-  /** Empty: it has no state to restore, and can move at no cost. */
+  /** Of its stores that others can keep a copy of. Empty: nothing is gained by preparing a move. */
   readonly changelogs: readonly TopicPartition[];
 }
 
@@ -20,8 +20,8 @@ export function tasksOf(plan: ApplicationPlan, partitionsOf: (topic: string) => 
       partitions: sub.sources
         .filter((source) => partition < partitionsOf(source.topic))
         .map((source) => ({ topic: source.topic, partition })),
-      changelogs: sub.stores.flatMap(({ changelogTopic }) =>
-        changelogTopic === null ? [] : [{ topic: changelogTopic, partition }],
+      changelogs: sub.stores.flatMap(({ changelogTopic, hasStandby }) =>
+        changelogTopic === null || !hasStandby ? [] : [{ topic: changelogTopic, partition }],
       ),
     }));
   });

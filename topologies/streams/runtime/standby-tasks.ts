@@ -1,6 +1,7 @@
 import type { FetchedBatch, Fetcher, KafkaPort } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { Topology } from '../plan/topology.ts';
+import { LastRead } from './last-read.ts';
 import { type Log, messageOf } from './log.ts';
 import type { TaskStorages } from './task-storages.ts';
 import { TaskStores } from './task-stores.ts';
@@ -28,8 +29,8 @@ interface Following {
 }
 
 /**
- * Keeps up the state of tasks that others work on, committed records only, so that a task that comes here finds its state nearly there. The
- * storages are not its own: whoever takes a task over goes on with the same one.
+ * Keeps up the state of tasks that others work on, committed records only, so that a task that comes here finds its state nearly there; but for
+ * stores that lie in the memory of the task itself. The storages are not its own: whoever takes a task over goes on with the same one.
  */
 export class StandbyTasks {
   readonly #options: StandbyTasksOptions;
@@ -62,9 +63,10 @@ export class StandbyTasks {
       applicationId,
       taskId,
       partition,
-      builders: sub.stores,
+      builders: sub.stores.filter((builder) => !('openSelfKept' in builder)),
       storage,
       recordTime: () => 0,
+      lastRead: new LastRead(),
     });
     this.#tasks.set(taskId, stores);
     for (const changelog of stores.changelogs) {

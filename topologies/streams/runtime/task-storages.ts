@@ -24,7 +24,7 @@ export class TaskStorages {
   /** Looks at what earlier runs have left on the disk. */
   async look(): Promise<void> {
     for (const taskId of this.#state.taskIds(this.#applicationId)) {
-      if (this.#open.has(taskId) || this.#logged(taskId).length === 0) continue;
+      if (this.#open.has(taskId) || this.#copied(taskId).length === 0) continue;
       this.open(taskId);
       await this.#close(taskId);
     }
@@ -40,21 +40,22 @@ export class TaskStorages {
   }
 
   /**
-   * How far the state of each task that is here has come: the sum of the positions in its changelogs. Tasks without state are not among them.
+   * How far the state of each task that is here has come: the sum of the positions in the changelogs of what can be
+   * copied. Tasks without any are not among them.
    */
   positions(): ReadonlyMap<string, number> {
     const positions = new Map(this.#dormant);
     for (const [taskId, storage] of this.#open) {
-      const logged = this.#logged(taskId);
-      if (logged.length > 0) positions.set(taskId, sumOf(storage, logged));
+      const copied = this.#copied(taskId);
+      if (copied.length > 0) positions.set(taskId, sumOf(storage, copied));
     }
     return positions;
   }
 
-  #logged(taskId: string): readonly StorePlan[] {
+  #copied(taskId: string): readonly StorePlan[] {
     const subId = Number(taskId.slice(0, taskId.indexOf('_')));
     const sub = this.#plan.subTopologies.find((one) => one.id === subId);
-    return sub === undefined ? [] : sub.stores.filter((store) => store.changelogTopic !== null);
+    return sub === undefined ? [] : sub.stores.filter((store) => store.hasStandby);
   }
 
   /** Closes the storages of all tasks but these. */
@@ -71,7 +72,7 @@ export class TaskStorages {
     if (storage === undefined) return;
     this.#open.delete(taskId);
     // What is in memory only goes with the storage.
-    const kept = this.#logged(taskId).filter((store) => store.spec.persistent);
+    const kept = this.#copied(taskId).filter((store) => store.spec.persistent);
     if (kept.length > 0) this.#dormant.set(taskId, sumOf(storage, kept));
     await storage.close();
   }
