@@ -9,7 +9,7 @@ export type Scale = ReadonlyMap<WorkingService, number>;
 
 const most = 16;
 
-export const isWorkingService = (name: string): name is WorkingService =>
+const isWorkingService = (name: string): name is WorkingService =>
   (workingServices as readonly string[]).includes(name);
 
 /** Reads `stock=2`, and adds it to what other options have said. @throws InvalidArgumentError */
