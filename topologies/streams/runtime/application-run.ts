@@ -1,27 +1,17 @@
 import type { BehaviorSubject, Subject } from 'rxjs';
-import type {
-  Assignment,
-  GroupMetadata,
-  Member,
-  MemberShare,
-  Membership,
-  OtherMembers,
-  TopicPartition,
-} from '../kafka/port.ts';
+import type { Assignment, Membership, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { TaskStorage } from '../state/state-store.ts';
 import type { ApplicationRunner, ApplicationState, RunnerOptions } from './application-runner.ts';
 import { AssignedTasks } from './assigned-tasks.ts';
-import { type TaskInputs, tasksGiven, tasksOf } from './assignor.ts';
 import { CommitCycle } from './commit-cycle.ts';
 import { type Committer, openCommitter } from './committer.ts';
 import { GlobalFeed } from './global-feed.ts';
 import { GlobalTables } from './global-tables.ts';
-import { encodeReport, shareOut, standbyShareIn } from './group-shares.ts';
+import { GroupDialogue } from './group-dialogue.ts';
 import { messageOf } from './log.ts';
 import type { PartitionCounts } from './partition-counts.ts';
-import { Probing } from './probing.ts';
 import { RepartitionPurge } from './repartition-purge.ts';
 import { RestoreMeter, type RestoreProgress } from './restore-progress.ts';
 import { StandbyTasks } from './standby-tasks.ts';
@@ -43,7 +33,7 @@ export class ApplicationRun {
   readonly #storages: TaskStorages;
   readonly #tasks: AssignedTasks;
   readonly #standbys: StandbyTasks;
-  readonly #probing: Probing;
+  readonly #dialogue: GroupDialogue;
   readonly #cycle: CommitCycle;
   /** Start, assignments and restores stop where they are: the run is being closed. */
   readonly #ending = new AbortController();
@@ -54,7 +44,6 @@ export class ApplicationRun {
   #globalFeed: GlobalFeed | null = null;
   #committer: Committer | null = null;
   #membership: Membership | null = null;
-  #probes = 0;
   #starting: Promise<void> = Promise.resolve();
   #assigning: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
@@ -95,12 +84,13 @@ export class ApplicationRun {
       onRestoring: () => state$.next('RESTORING'),
       onRestore: (progress) => restore$.next(progress),
     });
-    this.#probing = new Probing({
-      intervalMs: options.probingRebalanceIntervalMs,
-      rejoin: () => {
-        this.#probes += 1;
-        this.#membership?.rejoin();
-      },
+    this.#dialogue = new GroupDialogue({
+      runner: options,
+      plan,
+      counts,
+      storages: this.#storages,
+      running: () => this.#tasks.running,
+      rejoin: () => this.#membership?.rejoin(),
     });
     this.#standbys = new StandbyTasks({
       applicationId,
@@ -109,7 +99,7 @@ export class ApplicationRun {
       storages: this.#storages,
       log,
       acceptableRecoveryLag: options.acceptableRecoveryLag,
-      onWarm: () => this.#probing.warm(),
+      onWarm: () => this.#dialogue.warm(),
       onFailed: (error) => this.#fail(error),
     });
     const repartitions = plan.subTopologies.flatMap((sub) => sub.sources.filter((source) => source.internal));
@@ -152,10 +142,10 @@ export class ApplicationRun {
       groupInstanceId: instanceId,
       topics,
       agreement: this.#plan.hash,
-      onWaiting: (others) => this.#waitsFor(others),
+      onWaiting: (others) => this.#dialogue.waitsFor(others),
       signal,
-      userData: () => this.#report(),
-      assign: (members) => this.#shareOut(members),
+      userData: () => this.#dialogue.report(),
+      assign: (members) => this.#dialogue.shareOut(members),
       onRevoking: () => this.#revoking(),
       onAssigned: (assignment) => {
         this.#assigning = this.#assigning
@@ -168,22 +158,6 @@ export class ApplicationRun {
       sessionTimeoutMs: 10_000,
     });
     await this.#assigning;
-  }
-
-  #report(): Uint8Array {
-    const { capacity } = this.#options;
-    const positions = Object.fromEntries(this.#storages.positions());
-    return encodeReport({ capacity, running: this.#tasks.running, positions, probes: this.#probes });
-  }
-
-  #shareOut(members: readonly Member[]): Promise<ReadonlyMap<string, MemberShare>> {
-    const { kafka, applicationId, log } = this.#options;
-    const tasks = tasksOf(this.#plan, (topic) => this.#counts.of(topic));
-    return shareOut(tasks, members, kafka, this.#options, (error) => {
-      const text = `${applicationId}: tasks are shared out without knowing who has their state: ${messageOf(error)}`;
-      log('warn', 'lags-unknown', text, { error });
-      this.#probing.decidedBlindly();
-    });
   }
 
   async #startGlobals(partitionsOf: (topic: string) => number): Promise<void> {
@@ -214,54 +188,27 @@ export class ApplicationRun {
     await this.#cycle.commitAll();
   }
 
-  async #assigned({ partitions, group, departed, userData }: Assignment): Promise<void> {
+  async #assigned(assignment: Assignment): Promise<void> {
     const { signal } = this.#ending;
     if (signal.aborted) return;
+    const { group, departed } = assignment;
     const before = this.#cycle.group;
     this.#cycle.group = group;
     this.#restoring = new AbortController();
     const moving = this.#restoring.signal;
     const { kafka, applicationId } = this.#options;
-    const tasks = tasksOf(this.#plan, (topic) => this.#counts.of(topic));
-    const wanted = tasksGiven(applicationId, tasks, partitions);
-    const { standby, warmup } = standbyShareIn(userData);
-    this.#tellAssigned(group, wanted, standby, warmup);
+    const { wanted, standby, warmup } = this.#dialogue.assigned(assignment);
     await Promise.all(departed.map((instance) => kafka.fence(prefixOf(applicationId, instance))));
     // In a generation that was missed others may have worked on the same tasks: their punctuators move no offset that would tell.
     const stayed = before?.memberId === group.memberId && group.generationId <= before.generationId + 1;
     // A storage has one user at a time: tasks and standbys that go let go of it before those that come take it.
     this.#tasks.release(wanted, stayed);
-    this.#probing.assigned(warmup);
     this.#standbys.take(standby, warmup);
     await this.#storages.keepOnly(new Set([...wanted.map((task) => task.taskId), ...standby]));
     if (!(await this.#tasks.take(wanted, { stayed, ending: signal, moving }))) return;
     signal.throwIfAborted();
     this.#cycle.resume();
     this.#state$.next('RUNNING');
-  }
-
-  #tellAssigned(
-    { generationId }: GroupMetadata,
-    wanted: readonly TaskInputs[],
-    standbys: readonly string[],
-    warmups: readonly string[],
-  ): void {
-    const { applicationId, log } = this.#options;
-    const tasks = wanted.map((task) => task.taskId);
-    const kept = standbys.length === 0 ? '' : `, standby of ${standbys.join(', ')}`;
-    const text = `${applicationId}: tasks ${tasks.join(', ') || 'none'}${kept} in generation ${generationId}`;
-    log('info', 'assigned', text, { applicationId, generationId, tasks, standbys, warmups });
-  }
-
-  #waitsFor({ agreement, names }: OtherMembers): void {
-    const { applicationId, log } = this.#options;
-    log(
-      'warn',
-      'topology-differs',
-      `${applicationId} waits: its topology is ${this.#plan.hash}, that of ${names.join(', ')} is ${agreement ?? 'unknown'}; ` +
-        'it takes over when they have left, and processes nothing until then',
-      { hash: this.#plan.hash, theirs: agreement, waitingFor: names },
-    );
   }
 
   #waits(partition: TopicPartition, error: unknown): void {
@@ -291,7 +238,7 @@ export class ApplicationRun {
     await this.#assigning;
     await this.#cycle.commitAll();
     this.#cycle.end();
-    this.#probing.stop();
+    this.#dialogue.close();
     await Promise.all([this.#feed.close(), this.#globalFeed?.close(), this.#standbys.close()]);
     await this.#membership?.leave({ forget: false }).catch(() => undefined); // the session times out by itself
     await this.#committer?.close();
