@@ -85,7 +85,8 @@ export class Projector {
       groupInstanceId: instanceId,
       topics,
       userData: () => new Uint8Array(),
-      assign: (members) => shareOut(partitions, members),
+      assign: (members) =>
+        new Map([...shareOut(partitions, members)].map(([id, share]) => [id, { partitions: share }])),
       onRevoking: () => this.#settle([]),
       onAssigned: (assignment: Assignment) => void this.#settle(assignment.partitions),
       onLost: (error) => this.#rejoin(error),

@@ -54,7 +54,7 @@ export class InMemoryPort implements KafkaPort {
     const group = this.#groups.get(options.groupId) ?? new Group(options.groupId);
     this.#groups.set(options.groupId, group);
     await group.add(options);
-    return { leave: () => group.remove(options.groupInstanceId) };
+    return { rejoin: () => {}, leave: () => group.remove(options.groupInstanceId) };
   };
   fetcher = (options: FetcherOptions): Fetcher => {
     const fetcher = new InMemoryFetcher(this.broker, options, () => this.#fetchers.delete(fetcher));
@@ -172,7 +172,7 @@ class Group {
     for (const [instance, { options }] of this.#members) await options.onRevoking(this.#metadata(instance));
     this.#generation += 1;
     const [leader] = this.#members.values();
-    const shares = leader?.options.assign(
+    const shares = await leader?.options.assign(
       [...this.#members].map(([memberId, { owned }]) => ({
         memberId,
         groupInstanceId: memberId,
@@ -181,8 +181,9 @@ class Group {
       })),
     );
     for (const [instance, member] of this.#members) {
-      member.owned = shares?.get(instance) ?? [];
-      member.options.onAssigned({ partitions: member.owned, group: this.#metadata(instance), departed: [] });
+      member.owned = shares?.get(instance)?.partitions ?? [];
+      const group = this.#metadata(instance);
+      member.options.onAssigned({ partitions: member.owned, group, departed: [], userData: '' });
     }
   }
 }

@@ -6,6 +6,7 @@ import type { EngineError } from '../engines/errors.ts';
 import { ManagedProcess } from '../engines/process.ts';
 import { type Engines, startEngines } from '../engines/start.ts';
 import { forgetRunning, tellRunning } from './running.ts';
+import { type ChildPlan, type Scale, workersOf } from './scale.ts';
 import type { Shop } from './seed-through.ts';
 import { createTopics, migrateAll, registerAll } from './setup.ts';
 import type { Step } from './steps.ts';
@@ -19,6 +20,8 @@ export interface PlatformOptions {
   /** Any free ports for the engines, nothing durable; the folder is removed at the end. */
   readonly ephemeral?: boolean;
   readonly web: boolean;
+  /** Services with instances of their own; absent: all share one worker. */
+  readonly scale?: Scale;
   /** Fills an empty shop; absent: it stays empty. */
   readonly seed?: (shop: Shop, tell: (line: string) => void) => Promise<string>;
   readonly say: (line: string) => void;
@@ -26,12 +29,10 @@ export interface PlatformOptions {
   readonly onGivenUp: (error: EngineError) => void;
 }
 
-type Child = 'users' | 'worker' | 'gateway';
-
 /** The whole shop on one machine: engines, then users, worker and gateway as processes of their own. Ends in the reverse order. */
 export class Platform implements AsyncDisposable {
   readonly #options: PlatformOptions;
-  readonly #children = new Map<Child, Supervised>();
+  readonly #children = new Map<string, Supervised>();
   #engines: Engines | null = null;
   #page: Promise<void> = Promise.resolve();
   #pageWasStale = false;
@@ -51,8 +52,8 @@ export class Platform implements AsyncDisposable {
     return this.#engines.urls as EngineUrls; // all engines were asked for
   }
 
-  /** A service process of this platform. */
-  child(name: Child): Supervised {
+  /** A service process of this platform: `users`, `worker`, `gateway`, or an instance such as `stock-2`. */
+  child(name: string): Supervised {
     const child = this.#children.get(name);
     if (child === undefined) throw new Error(`${name} has not been started`);
     return child;
@@ -60,15 +61,17 @@ export class Platform implements AsyncDisposable {
 
   /** What brings it up, to be run in this order. */
   steps(): readonly Step[] {
-    const { web, seed } = this.#options;
+    const { web, seed, scale = new Map() } = this.#options;
+    const working = [{ name: 'users', args: ['service', 'users'] }, ...workersOf(scale)];
+    const gateway = { name: 'gateway', args: ['service', 'gateway'] };
     return [
       { title: 'engines', run: (tell) => this.#startEngines(tell) },
       { title: 'topics', run: () => createTopics(this.urls.KAFKA_URL) },
       { title: 'schemas', run: (tell) => registerAll(this.urls.REGISTRY_URL, tell) },
       { title: 'databases', run: () => migrateAll(this.urls) },
-      { title: 'users and topologies', run: (tell) => this.#startChildren(['users', 'worker'], tell) },
+      { title: 'users and topologies', run: (tell) => this.#startChildren(working, tell) },
       ...(web ? [{ title: 'page', run: () => this.#pageBuilt() }] : []),
-      { title: 'gateway', run: (tell) => this.#startChildren(['gateway'], tell) },
+      { title: 'gateway', run: (tell) => this.#startChildren([gateway], tell) },
       ...(seed ? [{ title: 'seed', run: (tell: (line: string) => void) => this.#seedOnce(seed, tell) }] : []),
     ];
   }
@@ -99,13 +102,13 @@ export class Platform implements AsyncDisposable {
     return up.join(', ');
   }
 
-  async #startChildren(names: readonly Child[], tell: (line: string) => void): Promise<undefined> {
+  async #startChildren(children: readonly ChildPlan[], tell: (line: string) => void): Promise<undefined> {
     const { dataDir, port, say, onGivenUp } = this.#options;
     const env = { ...process.env, ...this.urls, BOOKSTREAM_DATA: dataDir, PORT: String(port) };
     await Promise.all(
-      names.map(async (name) => {
+      children.map(async ({ name, args }) => {
         const logFile = join(dataDir, 'logs', `${name}.log`);
-        const child = new Supervised({ name, args: ['service', name], env, logFile }, say, onGivenUp);
+        const child = new Supervised({ name, args, env, logFile }, say, onGivenUp);
         this.#children.set(name, child);
         await child.start();
         tell(`${name} is ready`);
@@ -131,7 +134,9 @@ export class Platform implements AsyncDisposable {
   /** Ends everything, the last started first. Safe to call while starting, and again. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      for (const name of ['gateway', 'worker', 'users'] as const) await this.#children.get(name)?.stop();
+      const working = [...this.#children.keys()].filter((name) => name !== 'gateway' && name !== 'users');
+      for (const names of [['gateway'], working, ['users']])
+        await Promise.all(names.map((name) => this.#children.get(name)?.stop()));
       await this.#engines?.[Symbol.asyncDispose]();
       await ManagedProcess.stopAll(); // engines that were just starting, a page half built
       forgetRunning(this.#options.dataDir);

@@ -2,6 +2,7 @@ import { CommandError, exitCodes } from './exit-codes.ts';
 import { Platform, removeData } from './platform.ts';
 import { lookAround } from './prerequisites.ts';
 import { dataFolder, findRunning } from './running.ts';
+import type { Scale } from './scale.ts';
 import { runSteps, type Step } from './steps.ts';
 import { tellError } from './tell-error.ts';
 
@@ -10,6 +11,7 @@ export interface UpOptions {
   readonly web: boolean;
   readonly seed: boolean;
   readonly port: number;
+  readonly scale: Scale;
 }
 
 /**
@@ -37,6 +39,7 @@ export async function up(options: UpOptions): Promise<number> {
     dataDir,
     port: options.port,
     web: options.web,
+    scale: options.scale,
     ...(options.seed && { seed: seedThrough }),
     say,
     onGivenUp: (error) => {

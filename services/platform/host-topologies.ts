@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type ApplicationState, StreamsBuilder, StreamsWorker } from '@bookstream/streams';
 import type { LogFields } from './logger.ts';
 import type { OwnedTopology } from './owns.ts';
+import { restoreLog } from './restore-log.ts';
 import type { ServiceContext } from './run-process.ts';
 
 /**
@@ -39,6 +40,7 @@ export async function hostTopologies(context: ServiceContext, topologies: readon
       logger.info('application-state', `${applicationId}: ${before} → ${state}`, { applicationId, state });
     }
   });
+  watching.add(worker.restore$.subscribe(restoreLog(logger)));
   shutdown.add('topologies', async () => {
     await worker.close();
     watching.unsubscribe();

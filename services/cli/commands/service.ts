@@ -1,13 +1,16 @@
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, Option } from 'commander';
+import { CommandError, exitCodes } from '../exit-codes.ts';
 import { useRunning } from '../running.ts';
+import { type WorkingService, workingServices } from '../scale.ts';
 
-const names = ['gateway', 'users', 'books', 'orders', 'stock', 'payments', 'notifications', 'logs', 'worker'] as const;
+const names = ['gateway', 'users', ...workingServices, 'worker'] as const;
 
 export const register = (program: Command): void => {
   program
     .command('service')
     .description('run one service in this process until SIGTERM; `worker` hosts all topologies and projections')
     .addArgument(new Argument('<name>').choices(names))
+    .addOption(new Option('--without <services...>', 'of `worker`: those that run elsewhere').choices(workingServices))
     .addHelpText(
       'after',
       `
@@ -18,11 +21,13 @@ Examples:
   npm run bookstream -- service stock
   BOOKSTREAM_INSTANCE=stock-2 npm run bookstream -- service stock`,
     )
-    .action(async (name: string) => {
+    .action(async (name: string, { without = [] }: { without?: readonly WorkingService[] }) => {
+      if (name !== 'worker' && without.length > 0)
+        throw new CommandError('--without goes with `service worker`; nothing was started.', exitCodes.usage);
       useRunning();
       // Loaded only when asked for, because a service brings its whole world with it. Each main.ts exports `main`.
       const file = name === 'worker' ? '../worker.ts' : `../../${name}/main.ts`;
-      const { main } = (await import(file)) as { main: () => Promise<void> };
-      await main();
+      const { main } = (await import(file)) as { main: (without?: readonly WorkingService[]) => Promise<void> };
+      await (name === 'worker' ? main(without) : main());
     });
 };

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { portFromEnvironment, portOf } from '../options.ts';
+import { type Scale, scaleOf } from '../scale.ts';
 import { up } from '../up.ts';
 
 export const register = (program: Command): void => {
@@ -9,6 +10,11 @@ export const register = (program: Command): void => {
     .option('--reset', 'begin with empty data', false)
     .option('--no-web', 'without building the page')
     .option('--no-seed', 'leave the shop empty')
+    .option(
+      '--scale <service=instances>',
+      'run a service in so many processes of its own, not in the shared worker; may be given again',
+      scaleOf,
+    )
     .option('--port <port>', 'of the page and the API; default PORT or 4000', portOf)
     .addHelpText(
       'after',
@@ -19,12 +25,13 @@ the others run as local processes with their data in BOOKSTREAM_DATA (default .b
 Examples:
   npm start
   npm start -- --reset
+  npm start -- --scale stock=2
   PORT=4010 BOOKSTREAM_DATA=/tmp/second npm start -- --no-seed
   KAFKA_BROKERS=3 npm start -- --reset`,
     )
-    .action(async (options: { reset: boolean; web: boolean; seed: boolean; port?: number }) => {
+    .action(async (options: { reset: boolean; web: boolean; seed: boolean; port?: number; scale?: Scale }) => {
       const port = options.port ?? portFromEnvironment();
-      process.exitCode = await up({ ...options, port });
+      process.exitCode = await up({ ...options, port, scale: options.scale ?? new Map() });
       process.exit();
     });
 };

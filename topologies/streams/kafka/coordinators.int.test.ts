@@ -86,7 +86,7 @@ async function runWorker(part: string, applicationId: string, until: () => boole
   const worker = new StreamsWorker({
     applications: [{ applicationId, topology: summing(`${part}-in`, `${part}-out`) }],
     bootstrapServers: cluster.bootstrapServers,
-    stateDir,
+    stateDir: join(stateDir, part), // one worker a folder
     instanceId: 'one',
   });
   await worker.start();

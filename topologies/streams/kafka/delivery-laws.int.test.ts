@@ -165,7 +165,8 @@ async function member(
     groupInstanceId,
     topics: ['in'],
     userData: () => new Uint8Array(0),
-    assign: (members) => new Map(members.map(({ memberId }, index) => [memberId, index === 0 ? [input] : []])),
+    assign: (members) =>
+      new Map(members.map(({ memberId }, index) => [memberId, { partitions: index === 0 ? [input] : [] }])),
     onRevoking,
     onAssigned: (assignment) => void assigned.push(assignment),
     onLost: (error) => void lost.push(error),

@@ -187,7 +187,10 @@ test('two static members share a topic; one comes back to its own partitions', a
       assign: (members) => {
         const sorted = [...members].sort((a, b) => ((a.groupInstanceId ?? '') < (b.groupInstanceId ?? '') ? -1 : 1));
         return new Map(
-          sorted.map((one, index) => [one.memberId, partitions.filter((p) => p.partition % sorted.length === index)]),
+          sorted.map((one, index) => [
+            one.memberId,
+            { partitions: partitions.filter((p) => p.partition % sorted.length === index) },
+          ]),
         );
       },
       onRevoking: async () => {},

@@ -106,7 +106,7 @@ export interface GroupHooks {
   readonly protocolName: string;
   metadata(): Buffer;
   /** Runs in the leader. */
-  assign(members: readonly GroupMember[]): ReadonlyMap<string, Buffer>;
+  assign(members: readonly GroupMember[]): Promise<ReadonlyMap<string, Buffer>>;
   /** Awaited before every join but the first; heartbeats go on meanwhile. */
   beforeRejoin(): Promise<void>;
   joined(group: {
@@ -122,6 +122,8 @@ export interface GroupConsumer {
   start(topics: readonly string[]): Promise<void>;
   /** Leaves the consumer's loop and its connections; the place in the group stays until the session times out. */
   stop(): Promise<void>;
+  /** Joins again soon, as if the group were rebalancing: the broker compares the metadata, and shares out anew where they have changed. */
+  rejoin(): void;
 }
 
 const provenVersion = '2.2.4';
@@ -131,6 +133,8 @@ const heartbeatEveryMs = 500;
 const hooksOfAssigner = new WeakMap<object, GroupHooks>();
 /** Wakes the idle wait of a group's consumer, so that a stop need not sit out a heartbeat. */
 const wakers = new WeakMap<GroupHooks, Set<() => void>>();
+/** Those that were asked to join again. */
+const rejoining = new WeakSet<GroupHooks>();
 const rawAssignments = new WeakMap<GroupHooks, Buffer>();
 const joinedBefore = new WeakSet<GroupHooks>();
 
@@ -217,6 +221,7 @@ const patchGroup = (prototype: InternalGroup, internals: Internals): void => {
     const assignment = rawAssignments.get(hooks);
     if (generationId === null || memberId === null || !assignment) return;
     joinedBefore.add(hooks);
+    rejoining.delete(hooks); // what was asked for has just been done
     await hooks.joined({ generationId, memberId, assignment });
   };
 
@@ -240,6 +245,9 @@ const patchGroup = (prototype: InternalGroup, internals: Internals): void => {
     } catch (error) {
       await this.recoverFromFetch(error);
     }
+    // What a heartbeat would throw: kafkajs then joins again.
+    if (rejoining.delete(hooks))
+      throw Object.assign(new Error('asked to join again'), { type: 'REBALANCE_IN_PROGRESS' });
     return [];
   };
 };
@@ -487,7 +495,7 @@ export const groupConsumer = (
           }: {
             members: { memberId: string; memberMetadata: Buffer; groupInstanceId?: string }[];
           }) => {
-            const shares = hooks.assign(
+            const shares = await hooks.assign(
               members.map((member) => ({
                 memberId: member.memberId,
                 groupInstanceId: member.groupInstanceId ?? null,
@@ -506,6 +514,9 @@ export const groupConsumer = (
     ],
   });
   consumer.on('consumer.crash', ({ payload }) => hooks.crashed(payload.error, payload.restart));
+  const wakeUp = (): void => {
+    for (const wake of waiting) wake();
+  };
   return {
     start: async (topics) => {
       await consumer.connect();
@@ -514,8 +525,12 @@ export const groupConsumer = (
     },
     stop: async () => {
       const stopped = consumer.disconnect();
-      for (const wake of waiting) wake();
+      wakeUp();
       await stopped;
+    },
+    rejoin: () => {
+      rejoining.add(hooks);
+      wakeUp();
     },
   };
 };

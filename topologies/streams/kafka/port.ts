@@ -83,22 +83,49 @@ export interface Assignment {
   readonly group: GroupMetadata;
   /** Group instance ids that are no members any more but hold open transactions: `fence` their prefixes before offsets are read. */
   readonly departed: readonly string[];
+  /** What the leader's `assign` has told this member beside its partitions; empty: nothing. */
+  readonly userData: string;
+}
+
+/** What the leader gives one member. */
+export interface MemberShare {
+  readonly partitions: readonly TopicPartition[];
+  /** For this member alone. */
+  readonly userData?: string;
 }
 
 export interface MembershipOptions {
   readonly groupId: string;
   readonly groupInstanceId: string;
   readonly topics: readonly string[];
-  /** Asked at each join and carried to the leader: the topology's hash, the tasks whose state this member has on disk. */
+  /**
+   * What all members of the group agree on: the hash of a topology. One that comes with another is not let in, and waits without disturbing
+   * anybody until the others have left; a former self of the same `groupInstanceId` is put out at once. Absent: nothing.
+   */
+  readonly agreement?: string;
+  /** It waits for the members of a group that agrees on something else; told again when they change. */
+  readonly onWaiting?: (others: OtherMembers) => void;
+  /** Ends the waiting: `join` rejects with its reason. */
+  readonly signal?: AbortSignal;
+  /** Asked at each join and carried to the leader: what it needs to know of this member for `assign`. */
   readonly userData: () => Uint8Array;
-  /** Pure and sticky; runs in the leader. Partitions of one list go together to one member. */
-  readonly assign: (members: readonly Member[]) => ReadonlyMap<string, readonly TopicPartition[]>;
+  /** Shares by member id; sticky. Runs in the leader, for whom the whole group waits: a few seconds at most. */
+  readonly assign: (
+    members: readonly Member[],
+  ) => ReadonlyMap<string, MemberShare> | Promise<ReadonlyMap<string, MemberShare>>;
   /** Awaited before the member gives up its partitions: commit what is open; the group's old generation is still good for it. */
   readonly onRevoking: (group: GroupMetadata) => Promise<void>;
   readonly onAssigned: (assignment: Assignment) => void;
   /** The membership is over (another process took the instance id, or the group cannot be reached): nothing may be committed any more. */
   readonly onLost: (error: Error) => void;
   readonly sessionTimeoutMs?: number;
+}
+
+export interface OtherMembers {
+  /** What they agree on; null: nothing. */
+  readonly agreement: string | null;
+  /** Their instance ids (member ids of those that have none). */
+  readonly names: readonly string[];
 }
 
 export interface Member {
@@ -109,6 +136,8 @@ export interface Member {
 }
 
 export interface Membership {
+  /** The group shares out anew, with what `userData` says then. Nothing when it does so already. */
+  rejoin(): void;
   /** `forget` false keeps a static member's place for a restart. */
   leave(options: { readonly forget: boolean }): Promise<void>;
 }

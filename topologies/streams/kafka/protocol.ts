@@ -403,7 +403,46 @@ export const offsetFetchRequest = (
   };
 };
 
-/** Ends a static membership for good (KIP-345): without it the place is kept until the session times out. */
+export interface DescribedGroup {
+  readonly errorCode: number;
+  /** `Stable`, `PreparingRebalance`, `CompletingRebalance`, `Empty`, `Dead` */
+  readonly state: string;
+  /** Name of the protocol that its members have agreed on; empty amid a rebalance. */
+  readonly protocol: string;
+  readonly members: readonly { readonly memberId: string; readonly groupInstanceId: string | null }[];
+}
+
+export const describeGroupRequest = (groupId: string): Request<DescribedGroup> => {
+  const writer = new ByteWriter();
+  writer.uvarint(2).compactString(groupId).bool(false).int8(0);
+  return {
+    api: api('DescribeGroups', 15, 5, true),
+    body: [writer.bytes()],
+    read: (reader) => {
+      const throttleMs = reader.int32();
+      const groups = reader.compactArray((): DescribedGroup => {
+        const errorCode = reader.int16();
+        reader.compactString(); // its id
+        const state = reader.compactString() ?? '';
+        reader.compactString(); // protocol type
+        const protocol = reader.compactString() ?? '';
+        const members = reader.compactArray(() => {
+          const memberId = reader.compactString() ?? '';
+          const groupInstanceId = reader.compactString();
+          reader.compactString(); // client id
+          reader.compactString(); // its host
+          for (const _ of ['metadata', 'assignment']) reader.bytes(Math.max(0, reader.uvarint() - 1));
+          return { memberId, groupInstanceId };
+        });
+        reader.int32(); // authorized operations
+        return { errorCode, state, protocol, members };
+      });
+      return { throttleMs, value: groups[0] ?? { errorCode: 0, state: 'Dead', protocol: '', members: [] } };
+    },
+  };
+};
+
+/** Ends a static membership for good (KIP-345): without it the place is kept until the session times out. The member id may be empty. */
 export const leaveGroupRequest = (groupId: string, memberId: string, groupInstanceId: string): Request<number> => {
   const writer = new ByteWriter().compactString(groupId);
   writer.compactArray([0], () => writer.compactString(memberId).compactString(groupInstanceId)).int8(0);

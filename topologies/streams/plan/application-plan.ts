@@ -40,6 +40,8 @@ export interface StorePlan {
   readonly spec: StoreSpec;
   /** Null: not logged. Partition n of it belongs to the task of partition n. */
   readonly changelogTopic: string | null;
+  /** Others can keep a copy of it up: it has a changelog, and its rows lie in the storage of its task, not in the task. */
+  readonly hasStandby: boolean;
   /** Input that it is read again from, in place of a changelog. */
   readonly rereadTopic: string | null;
 }

@@ -57,10 +57,11 @@ export class Topology {
         typeof sink.topic === 'string' ? [sink.internal ? internalTopicOf(applicationId, sink.topic) : sink.topic] : [],
       );
       const stores = sub.stores.map(
-        ({ spec }): StorePlan => ({
-          spec,
-          changelogTopic: spec.logged ? changelogTopicOf(applicationId, spec.name) : null,
-          rereadTopic: sub.sources.find(({ name }) => name === spec.rereads?.source)?.topic ?? null,
+        (builder): StorePlan => ({
+          spec: builder.spec,
+          changelogTopic: builder.spec.logged ? changelogTopicOf(applicationId, builder.spec.name) : null,
+          hasStandby: builder.spec.logged && !('openSelfKept' in builder),
+          rereadTopic: sub.sources.find(({ name }) => name === builder.spec.rereads?.source)?.topic ?? null,
         }),
       );
       const own = new Set<TopologyNode>(sub.sources);

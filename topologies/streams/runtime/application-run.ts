@@ -1,19 +1,22 @@
-import type { BehaviorSubject } from 'rxjs';
+import type { BehaviorSubject, Subject } from 'rxjs';
 import type { Assignment, Membership, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { TaskStorage } from '../state/state-store.ts';
-import type { ApplicationState, RunnerOptions } from './application-runner.ts';
+import type { ApplicationRunner, ApplicationState, RunnerOptions } from './application-runner.ts';
 import { AssignedTasks } from './assigned-tasks.ts';
-import { assignTasks, tasksGiven, tasksOf } from './assignor.ts';
 import { CommitCycle } from './commit-cycle.ts';
 import { type Committer, openCommitter } from './committer.ts';
 import { GlobalFeed } from './global-feed.ts';
 import { GlobalTables } from './global-tables.ts';
+import { GroupDialogue } from './group-dialogue.ts';
 import { messageOf } from './log.ts';
 import type { PartitionCounts } from './partition-counts.ts';
 import { RepartitionPurge } from './repartition-purge.ts';
+import { RestoreMeter, type RestoreProgress } from './restore-progress.ts';
+import { StandbyTasks } from './standby-tasks.ts';
 import { TaskFeed } from './task-feed.ts';
+import { TaskStorages } from './task-storages.ts';
 
 /**
  * One application on one instance from joining its group to leaving it; used once. Puts together what fetches (`TaskFeed`, `GlobalFeed`), what
@@ -24,9 +27,13 @@ export class ApplicationRun {
   readonly #plan: ApplicationPlan;
   readonly #counts: PartitionCounts;
   readonly #state$: BehaviorSubject<ApplicationState>;
+  readonly #restore$: Subject<RestoreProgress>;
   readonly #onFailed: (error: unknown) => void;
   readonly #feed: TaskFeed;
+  readonly #storages: TaskStorages;
   readonly #tasks: AssignedTasks;
+  readonly #standbys: StandbyTasks;
+  readonly #dialogue: GroupDialogue;
   readonly #cycle: CommitCycle;
   /** Start, assignments and restores stop where they are: the run is being closed. */
   readonly #ending = new AbortController();
@@ -46,15 +53,16 @@ export class ApplicationRun {
     options: RunnerOptions,
     plan: ApplicationPlan,
     counts: PartitionCounts,
-    state$: BehaviorSubject<ApplicationState>,
+    { state$, restore$ }: Pick<ApplicationRunner, 'state$' | 'restore$'>,
     onFailed: (error: unknown) => void,
   ) {
     this.#options = options;
     this.#plan = plan;
     this.#counts = counts;
     this.#state$ = state$;
+    this.#restore$ = restore$;
     this.#onFailed = onFailed;
-    const { kafka, guarantee, log } = options;
+    const { kafka, guarantee, log, applicationId, topology } = options;
     this.#feed = new TaskFeed({
       kafka,
       isolation: guarantee === 'exactly_once' ? 'read_committed' : 'read_uncommitted',
@@ -64,14 +72,35 @@ export class ApplicationRun {
       onWaiting: (partition, error) => this.#waits(partition, error),
       onFailed: (error) => this.#fail(error),
     });
+    this.#storages = new TaskStorages(applicationId, plan, options.state);
     this.#tasks = new AssignedTasks({
       runner: options,
       plan,
       counts,
       feed: this.#feed,
+      storages: this.#storages,
       globalStores: () => this.#globals?.stores ?? new Map(),
       onReady: () => this.#cycle.schedule(),
       onRestoring: () => state$.next('RESTORING'),
+      onRestore: (progress) => restore$.next(progress),
+    });
+    this.#dialogue = new GroupDialogue({
+      runner: options,
+      plan,
+      counts,
+      storages: this.#storages,
+      running: () => this.#tasks.running,
+      rejoin: () => this.#membership?.rejoin(),
+    });
+    this.#standbys = new StandbyTasks({
+      applicationId,
+      topology,
+      kafka,
+      storages: this.#storages,
+      log,
+      acceptableRecoveryLag: options.acceptableRecoveryLag,
+      onWarm: () => this.#dialogue.warm(),
+      onFailed: (error) => this.#fail(error),
     });
     const repartitions = plan.subTopologies.flatMap((sub) => sub.sources.filter((source) => source.internal));
     const purge = new RepartitionPurge(kafka, new Set(repartitions.map(({ topic }) => topic)), (error) =>
@@ -105,14 +134,18 @@ export class ApplicationRun {
     signal.throwIfAborted();
     this.#feed.open();
     this.#state$.next('REBALANCING');
-    const tasks = tasksOf(this.#plan, partitionsOf);
+    await this.#storages.look();
+    signal.throwIfAborted();
     const topics = [...new Set(this.#plan.subTopologies.flatMap((sub) => sub.sources.map((source) => source.topic)))];
     this.#membership = await kafka.join({
       groupId: applicationId,
       groupInstanceId: instanceId,
       topics,
-      userData: () => new TextEncoder().encode(this.#plan.hash),
-      assign: (members) => assignTasks(tasks, members),
+      agreement: this.#plan.hash,
+      onWaiting: (others) => this.#dialogue.waitsFor(others),
+      signal,
+      userData: () => this.#dialogue.report(),
+      assign: (members) => this.#dialogue.shareOut(members),
       onRevoking: () => this.#revoking(),
       onAssigned: (assignment) => {
         this.#assigning = this.#assigning
@@ -133,6 +166,7 @@ export class ApplicationRun {
     this.#globalStorage = state.storage(applicationId, 'global');
     const tables = new GlobalTables(applicationId, topology.globalTables, this.#globalStorage);
     this.#globals = tables;
+    const meter = new RestoreMeter(applicationId, (progress) => this.#restore$.next(progress));
     this.#globalFeed = new GlobalFeed({
       kafka,
       tables,
@@ -140,6 +174,7 @@ export class ApplicationRun {
       log,
       onWaiting: (partition, error) => this.#waits(partition, error),
       onFailed: (error) => this.#fail(error),
+      onStep: (step) => meter.step(step),
     });
     await this.#globalFeed.start(this.#ending.signal);
   }
@@ -153,19 +188,23 @@ export class ApplicationRun {
     await this.#cycle.commitAll();
   }
 
-  async #assigned({ partitions, group, departed }: Assignment): Promise<void> {
+  async #assigned(assignment: Assignment): Promise<void> {
     const { signal } = this.#ending;
     if (signal.aborted) return;
+    const { group, departed } = assignment;
     const before = this.#cycle.group;
     this.#cycle.group = group;
     this.#restoring = new AbortController();
     const moving = this.#restoring.signal;
     const { kafka, applicationId } = this.#options;
-    const tasks = tasksOf(this.#plan, (topic) => this.#counts.of(topic));
-    const wanted = tasksGiven(applicationId, tasks, partitions);
+    const { wanted, standby, warmup } = this.#dialogue.assigned(assignment);
     await Promise.all(departed.map((instance) => kafka.fence(prefixOf(applicationId, instance))));
     // In a generation that was missed others may have worked on the same tasks: their punctuators move no offset that would tell.
     const stayed = before?.memberId === group.memberId && group.generationId <= before.generationId + 1;
+    // A storage has one user at a time: tasks and standbys that go let go of it before those that come take it.
+    this.#tasks.release(wanted, stayed);
+    this.#standbys.take(standby, warmup);
+    await this.#storages.keepOnly(new Set([...wanted.map((task) => task.taskId), ...standby]));
     if (!(await this.#tasks.take(wanted, { stayed, ending: signal, moving }))) return;
     signal.throwIfAborted();
     this.#cycle.resume();
@@ -199,10 +238,12 @@ export class ApplicationRun {
     await this.#assigning;
     await this.#cycle.commitAll();
     this.#cycle.end();
-    await Promise.all([this.#feed.close(), this.#globalFeed?.close()]);
+    this.#dialogue.close();
+    await Promise.all([this.#feed.close(), this.#globalFeed?.close(), this.#standbys.close()]);
     await this.#membership?.leave({ forget: false }).catch(() => undefined); // the session times out by itself
     await this.#committer?.close();
-    await this.#tasks.closeAll();
+    this.#tasks.closeAll();
+    await this.#storages.closeAll();
     await this.#globalStorage?.close();
   }
 }

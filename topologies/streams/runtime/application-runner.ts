@@ -1,4 +1,4 @@
-import { BehaviorSubject, filter, firstValueFrom } from 'rxjs';
+import { BehaviorSubject, filter, firstValueFrom, Subject } from 'rxjs';
 import type { KafkaPort } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { Topology } from '../plan/topology.ts';
@@ -7,20 +7,25 @@ import { ApplicationRun } from './application-run.ts';
 import type { FailureHandler, FailureHandling } from './failure-handling.ts';
 import { type Log, messageOf } from './log.ts';
 import { PartitionCounts } from './partition-counts.ts';
+import type { RestoreProgress } from './restore-progress.ts';
+import type { SharingOptions } from './share-tasks.ts';
 
 export type ApplicationState = 'CREATED' | 'REBALANCING' | 'RESTORING' | 'RUNNING' | 'ERROR' | 'CLOSED';
 export type ProcessingGuarantee = 'exactly_once' | 'at_least_once';
 
-export interface RunnerOptions {
+export interface RunnerOptions extends SharingOptions {
   readonly applicationId: string;
   readonly topology: Topology;
   readonly kafka: KafkaPort;
-  readonly state: Pick<StateFolder, 'storage'>;
+  readonly state: Pick<StateFolder, 'storage' | 'taskIds'>;
   readonly instanceId: string;
   readonly guarantee: ProcessingGuarantee;
   readonly onMalformed: FailureHandling;
   readonly onFailure: FailureHandler;
   readonly log: Log;
+  /** Of this instance, relative to the others'. */
+  readonly capacity: number;
+  readonly probingRebalanceIntervalMs: number;
 }
 
 const firstBackoffMs = 100;
@@ -34,6 +39,7 @@ const steadyMs = 30_000;
  */
 export class ApplicationRunner {
   readonly state$ = new BehaviorSubject<ApplicationState>('CREATED');
+  readonly restore$ = new Subject<RestoreProgress>();
   readonly #options: RunnerOptions;
   readonly #plan: ApplicationPlan;
   readonly #counts = new PartitionCounts();
@@ -65,7 +71,7 @@ export class ApplicationRunner {
   async #begin(): Promise<void> {
     this.#runningSince = Number.POSITIVE_INFINITY;
     const onFailed = (error: unknown): void => this.#failed(run, error);
-    const run: ApplicationRun = new ApplicationRun(this.#options, this.#plan, this.#counts, this.state$, onFailed);
+    const run: ApplicationRun = new ApplicationRun(this.#options, this.#plan, this.#counts, this, onFailed);
     this.#run = run;
     await run.start();
     this.#runningSince = performance.now();
@@ -106,5 +112,6 @@ export class ApplicationRunner {
     await this.#run?.close(false);
     await this.#starting.catch(() => undefined); // told when it happened
     this.state$.next('CLOSED');
+    this.restore$.complete();
   }
 }

@@ -2,28 +2,32 @@ import type { CommittedOffset, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { SubTopology } from '../plan/topology.ts';
-import type { StateStore, TaskStorage } from '../state/state-store.ts';
+import type { StateStore } from '../state/state-store.ts';
 import type { RunnerOptions } from './application-runner.ts';
 import type { TaskInputs } from './assignor.ts';
 import { beginnings } from './beginnings.ts';
 import { messageOf } from './log.ts';
 import type { PartitionCounts } from './partition-counts.ts';
 import { rereadInputs } from './reread.ts';
-import { restoreTasks } from './restore.ts';
+import { type RestoreStep, restoreTasks } from './restore.ts';
+import { RestoreMeter, type RestoreProgress } from './restore-progress.ts';
 import { StreamTask } from './stream-task.ts';
 import type { TaskFeed } from './task-feed.ts';
+import type { TaskStorages } from './task-storages.ts';
 
 export interface AssignedTasksOptions {
   readonly runner: RunnerOptions;
   readonly plan: ApplicationPlan;
   readonly counts: PartitionCounts;
   readonly feed: TaskFeed;
+  readonly storages: TaskStorages;
   /** Typed stores of the application's global tables. */
   readonly globalStores: () => ReadonlyMap<string, StateStore>;
   /** A task may have become ready without a fetch. */
   readonly onReady: () => void;
   /** Some tasks must be restored before they can go on. */
   readonly onRestoring: () => void;
+  readonly onRestore: (progress: RestoreProgress) => void;
 }
 
 export interface TakeOptions {
@@ -37,11 +41,12 @@ export interface TakeOptions {
 
 type Offsets = ReadonlyMap<string, CommittedOffset>;
 
-/** The tasks of this instance, from open to closed, and their storages: each assignment takes up some and gives up others. */
+/** The tasks of this instance, from open to closed: each assignment takes up some and gives up others. Their storages stay open. */
 export class AssignedTasks {
   readonly #options: AssignedTasksOptions;
   readonly #tasks = new Map<string, StreamTask>();
-  readonly #storages = new Map<string, TaskStorage>();
+  /** Those of them whose state is complete. */
+  readonly #running = new Set<string>();
 
   constructor(options: AssignedTasksOptions) {
     this.#options = options;
@@ -49,6 +54,17 @@ export class AssignedTasks {
 
   get all(): Iterable<StreamTask> {
     return this.#tasks.values();
+  }
+
+  /** Ids of the tasks whose state is complete. */
+  get running(): readonly string[] {
+    return [...this.#running];
+  }
+
+  /** Closes the tasks that are not wanted. @param stayed see `TakeOptions` */
+  release(wanted: readonly TaskInputs[], stayed: boolean): void {
+    const ids = new Set(stayed ? wanted.map((task) => task.taskId) : []);
+    for (const id of [...this.#tasks.keys()]) if (!ids.has(id)) this.#close(id);
   }
 
   /**
@@ -60,13 +76,11 @@ export class AssignedTasks {
    */
   async take(wanted: readonly TaskInputs[], { stayed, ending, moving }: TakeOptions): Promise<boolean> {
     const { kafka, applicationId } = this.#options.runner;
-    const ids = new Set(stayed ? wanted.map((task) => task.taskId) : []);
-    for (const id of [...this.#tasks.keys()]) if (!ids.has(id)) await this.#close(id);
-
+    this.release(wanted, stayed);
     const inputs = wanted.flatMap((task) => task.partitions);
     const committed = await kafka.committedOffsets(applicationId, inputs, { requireStable: true });
     const offsets: Offsets = new Map(committed.map((one) => [partitionName(one), one]));
-    await this.#closeOutdated(offsets);
+    this.#closeOutdated(offsets);
     const fresh = wanted.flatMap(({ taskId }) => (this.#tasks.has(taskId) ? [] : this.#open(taskId)));
     if (fresh.length === 0) return true;
 
@@ -75,7 +89,7 @@ export class AssignedTasks {
       await this.#restore(fresh, offsets, AbortSignal.any([ending, moving]));
     } catch (error) {
       if (ending.aborted || !moving.aborted) throw error;
-      for (const task of fresh) await this.#close(task.id);
+      for (const task of fresh) this.#close(task.id);
       return false;
     }
     const missing = fresh.flatMap((task) => task.inputs).filter((input) => !offsets.has(partitionName(input)));
@@ -86,12 +100,12 @@ export class AssignedTasks {
   }
 
   /** A task that stayed while another instance worked on its partitions is out of date. */
-  async #closeOutdated(offsets: Offsets): Promise<void> {
+  #closeOutdated(offsets: Offsets): void {
     for (const [id, task] of [...this.#tasks]) {
       const moved = task.inputs.some(
         (input) => task.position(input) !== (offsets.get(partitionName(input))?.offset ?? task.position(input)),
       );
-      if (moved) await this.#close(id);
+      if (moved) this.#close(id);
     }
   }
 
@@ -103,14 +117,13 @@ export class AssignedTasks {
   }
 
   #openTask(id: string, sub: SubTopology, partition: number): StreamTask {
-    const { runner, counts, globalStores, onReady } = this.#options;
+    const { runner, counts, globalStores, onReady, storages } = this.#options;
     const { applicationId, onMalformed, onFailure, log } = runner;
-    const storage = runner.state.storage(applicationId, id);
     const task = new StreamTask({
       applicationId,
       sub,
       partition,
-      storage,
+      storage: storages.open(id),
       globalStores: globalStores(),
       partitionsOf: (topic) => counts.ofTarget(topic),
       now: Date.now,
@@ -126,7 +139,6 @@ export class AssignedTasks {
         ),
     });
     this.#tasks.set(id, task);
-    this.#storages.set(id, storage);
     return task;
   }
 
@@ -137,9 +149,11 @@ export class AssignedTasks {
     const onProgress = (more: number): void => {
       records += more;
     };
-    await restoreTasks(kafka, fresh, { signal, onProgress });
+    const meter = new RestoreMeter(applicationId, this.#options.onRestore);
+    const onStep = (step: RestoreStep): void => meter.step(step);
+    await restoreTasks(kafka, fresh, { signal, onProgress, onStep });
     const isolation = guarantee === 'exactly_once' ? 'read_committed' : 'read_uncommitted';
-    await rereadInputs(kafka, fresh, offsets, { signal, onProgress, isolation });
+    await rereadInputs(kafka, fresh, offsets, { signal, onProgress, onStep, isolation });
     const ms = Math.round(performance.now() - since);
     const text = `${applicationId}: ${fresh.length} tasks restored, ${records} records in ${ms} ms`;
     log('info', 'restored', text, { tasks: fresh.map(({ id }) => id), records, ms });
@@ -151,25 +165,24 @@ export class AssignedTasks {
       return offsets.get(name) ?? { ...input, offset: begin.get(name) ?? 0, metadata: null };
     };
     task.start(task.inputs.map(from));
+    this.#running.add(task.id);
     for (const input of task.inputs) this.#options.feed.read(input, from(input).offset, task);
   }
 
-  async #close(id: string): Promise<void> {
+  #close(id: string): void {
     const task = this.#tasks.get(id);
     if (task === undefined) return;
     this.#tasks.delete(id);
+    this.#running.delete(id);
     for (const input of task.inputs) this.#options.feed.forget(input);
     try {
       task.close();
     } catch (error) {
       this.#options.runner.log('warn', 'close-failed', messageOf(error), { error }); // it is closed all the same
     }
-    const storage = this.#storages.get(id);
-    this.#storages.delete(id);
-    await storage?.close();
   }
 
-  async closeAll(): Promise<void> {
-    for (const id of [...this.#tasks.keys()]) await this.#close(id);
+  closeAll(): void {
+    for (const id of [...this.#tasks.keys()]) this.#close(id);
   }
 }

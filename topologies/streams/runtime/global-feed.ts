@@ -4,7 +4,7 @@ import type { GlobalTables } from './global-tables.ts';
 import { Holds } from './holds.ts';
 import { Inlet } from './inlet.ts';
 import { type Log, messageOf } from './log.ts';
-import { restoreGlobals } from './restore.ts';
+import { type RestoreStep, restoreGlobals } from './restore.ts';
 
 export interface GlobalFeedOptions {
   readonly kafka: KafkaPort;
@@ -14,6 +14,7 @@ export interface GlobalFeedOptions {
   /** A partition waits for a schema that cannot be asked for now. */
   readonly onWaiting: (partition: TopicPartition, error: unknown) => void;
   readonly onFailed: (error: unknown) => void;
+  readonly onStep: (step: RestoreStep) => void;
 }
 
 /** Reads every partition of the global tables' topics, first to their ends, then on; what cannot be read goes to the dead-letter topics. */
@@ -31,8 +32,8 @@ export class GlobalFeed {
    * @param ending stops the reading to the end; `close` stops the rest
    */
   async start(ending: AbortSignal): Promise<void> {
-    const { kafka, tables, partitionsOf, onWaiting } = this.#options;
-    await restoreGlobals(kafka, tables, partitionsOf, { signal: ending, onWaiting });
+    const { kafka, tables, partitionsOf, onWaiting, onStep } = this.#options;
+    await restoreGlobals(kafka, tables, partitionsOf, { signal: ending, onWaiting, onStep });
     await this.#follow();
   }
 

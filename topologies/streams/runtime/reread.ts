@@ -65,5 +65,9 @@ export async function rereadInputs(
         );
     },
   };
-  await readToEnd(kafka, from, taker, () => {}, { ...options, ends });
+  const placeOf = (input: TopicPartition) => {
+    const owner = owners.get(partitionName(input));
+    return owner && { taskId: owner.task.id, store: owner.stores[0]?.store ?? input.topic, partition: input.partition };
+  };
+  await readToEnd(kafka, from, taker, () => {}, { ...options, ends, placeOf });
 }

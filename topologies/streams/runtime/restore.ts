@@ -7,19 +7,38 @@ import type { StreamTask } from './stream-task.ts';
 
 type Positions = ReadonlyMap<string, { readonly partition: TopicPartition; readonly position: number }>;
 
+/** How far the reading of one changelog partition, or of one of a global table's, has come. */
+export interface RestoreStep {
+  /** `<sub-topology>_<partition>`, or `global` */
+  readonly taskId: string;
+  readonly store: string;
+  readonly partition: number;
+  /** Offsets: where it began, what it wants next, where it ends. */
+  readonly from: number;
+  readonly position: number;
+  readonly end: number;
+}
+
 export interface RestoreOptions {
   /** Ends the reading where it is. */
   readonly signal: AbortSignal;
   /** A partition waits for a schema that cannot be asked for now. */
   readonly onWaiting?: (partition: TopicPartition, error: unknown) => void;
   readonly onProgress?: (records: number) => void;
+  /** Told of each partition that has anything to read when it begins, and after each batch. */
+  readonly onStep?: (step: RestoreStep) => void;
 }
+
+/** Of a partition: whose it is. */
+type Place = Pick<RestoreStep, 'taskId' | 'store' | 'partition'>;
 
 interface ReadOptions extends RestoreOptions {
   /** Default: read_committed. */
   readonly isolation?: FetcherOptions['isolation'];
   /** Where to stop, by `partitionName`; default: where the logs end now. */
   readonly ends?: ReadonlyMap<string, number>;
+  /** For `onStep`. */
+  readonly placeOf: (partition: TopicPartition) => Place | undefined;
 }
 
 /** Reads partitions from a position to their end; resolves when all are read. A position behind that end is lost too. */
@@ -28,7 +47,14 @@ export async function readToEnd(
   from: Positions,
   taker: Taker,
   lost: (name: string) => void,
-  { signal, onWaiting = () => {}, onProgress = () => {}, isolation = 'read_committed', ...given }: ReadOptions,
+  {
+    signal,
+    onWaiting = () => {},
+    onProgress = () => {},
+    onStep = () => {},
+    isolation = 'read_committed',
+    ...given
+  }: ReadOptions,
 ): Promise<void> {
   const partitions = [...from.values()].map(({ partition }) => partition);
   if (partitions.length === 0) return;
@@ -42,12 +68,19 @@ export async function readToEnd(
   });
   const left = new Set(starts.filter(({ name, position }) => position < endOf(name)).map(({ name }) => name));
   if (left.size === 0) return;
+  const begun = new Map(starts.map(({ name, position }) => [name, position]));
+  const tell = (partition: TopicPartition, position: number): void => {
+    const place = given.placeOf(partition);
+    const name = partitionName(partition);
+    if (place !== undefined) onStep({ ...place, from: begun.get(name) ?? 0, position, end: endOf(name) });
+  };
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const inlet = new Inlet({
     holds: new Holds(() => fetcher),
     onTaken: (batch) => {
       onProgress(batch.records.length);
       const name = partitionName(batch);
+      if (batch.records.length > 0 || batch.nextOffset >= endOf(name)) tell(batch, batch.nextOffset);
       if (batch.nextOffset < endOf(name)) return;
       left.delete(name);
       fetcher.unassign(batch);
@@ -68,6 +101,7 @@ export async function readToEnd(
     },
     onOutOfRange: (partition, _position, logStartOffset) => {
       lost(partitionName(partition));
+      begun.set(partitionName(partition), logStartOffset);
       fetcher.assign(partition, logStartOffset);
     },
     onError: reject,
@@ -76,7 +110,11 @@ export async function readToEnd(
   const end = (): void => reject(signal.reason);
   signal.addEventListener('abort', end);
   try {
-    for (const { name, partition, position } of starts) if (left.has(name)) fetcher.assign(partition, position);
+    for (const { name, partition, position } of starts) {
+      if (!left.has(name)) continue;
+      tell(partition, position);
+      fetcher.assign(partition, position);
+    }
     await promise;
   } finally {
     signal.removeEventListener('abort', end);
@@ -111,7 +149,11 @@ export async function restoreTasks(
     const owner = owners.get(name);
     owner?.task.wipe(owner.store);
   };
-  await readToEnd(kafka, from, stores, wipe, options);
+  const placeOf = (partition: TopicPartition): Place | undefined => {
+    const owner = owners.get(partitionName(partition));
+    return owner && { taskId: owner.task.id, store: owner.store, partition: partition.partition };
+  };
+  await readToEnd(kafka, from, stores, wipe, { ...options, placeOf });
 }
 
 /** Reads the global tables to the end that they have now; a table whose topic is not the log that was read begins anew. */
@@ -136,5 +178,11 @@ export async function restoreGlobals(
   const from = new Map(
     inputs.map((partition) => [partitionName(partition), { partition, position: globals.position(partition) }]),
   );
-  await readToEnd(kafka, from, globals, () => {}, options);
+  const storeOf = new Map(globals.inputs.map(({ topic, store }) => [topic, store]));
+  const placeOf = ({ topic, partition }: TopicPartition): Place => ({
+    taskId: 'global',
+    store: storeOf.get(topic) ?? topic,
+    partition,
+  });
+  await readToEnd(kafka, from, globals, () => {}, { ...options, placeOf });
 }

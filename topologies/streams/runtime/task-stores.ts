@@ -48,6 +48,10 @@ const isSelfKept = (open: OpenStore): open is SelfKeptStore => 'position' in ope
 const noHeaders: readonly Header[] = [];
 const positionOf = (store: string): string => `changelog:${store}`;
 
+/** Next offset wanted of a store's changelog; 0 where nothing is known. */
+export const changelogPosition = (storage: TaskStorage, store: string): number =>
+  Number(storage.metadata(positionOf(store)) ?? 0);
+
 /**
  * The stores of one task. Writes stay uncommitted until the transaction with their changelog entries is committed; then rows and changelog
  * positions go into the storage in one write, so that it is never ahead.
@@ -104,7 +108,7 @@ export class TaskStores {
     const { storage, partition } = this.#options;
     return [...this.#stores].flatMap(([store, open]) => {
       if (open.changelog === null) return [];
-      const position = isSelfKept(open) ? open.position : Number(storage.metadata(positionOf(store)) ?? 0);
+      const position = isSelfKept(open) ? open.position : changelogPosition(storage, store);
       return [{ store, topic: open.changelog, partition, position }];
     });
   }

@@ -1,29 +1,80 @@
 import { join } from 'node:path';
-import { BehaviorSubject, combineLatest, map, type Observable, type Subscription } from 'rxjs';
+import { BehaviorSubject, combineLatest, map, merge, type Observable, type Subscription } from 'rxjs';
+import { InvalidArgumentError } from '../errors.ts';
 import { KafkajsPort } from '../kafka/kafkajs-port.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import type { Topology } from '../plan/topology.ts';
 import { StateFolder } from '../state/state-folder.ts';
-import { ApplicationRunner, type ApplicationState, type ProcessingGuarantee } from './application-runner.ts';
+import {
+  ApplicationRunner,
+  type ApplicationState,
+  type ProcessingGuarantee,
+  type RunnerOptions,
+} from './application-runner.ts';
 import type { FailureHandler, FailureHandling } from './failure-handling.ts';
 import type { Log } from './log.ts';
+import type { RestoreProgress } from './restore-progress.ts';
 
 export interface StreamsWorkerOptions {
   readonly applications: readonly { readonly applicationId: string; readonly topology: Topology }[];
   /** host:port of some of the brokers, separated by commas; or a port that is open already. */
   readonly bootstrapServers?: string;
   readonly port?: KafkaPort;
-  /** Local state of this instance goes into a folder of its id in here. */
+  /** Local state of this instance: in here, or in a folder of its `instanceId` in here. One process at a time. */
   readonly stateDir: string;
-  /** Stable over restarts: the place in the groups and the transactional ids hang on it. */
-  readonly instanceId: string;
+  /**
+   * Who this worker is among those of its applications, stable over restarts: the place in the groups (`group.instance.id`) and the
+   * transactional ids hang on it. Absent: one is made up once and kept in `stateDir`.
+   */
+  readonly instanceId?: string;
   /** Default `exactly_once`: needs brokers with transaction.version 2 (Kafka ≥ 4.0). */
   readonly processingGuarantee?: ProcessingGuarantee;
   /** A record whose bytes cannot be read. Default `dead-letter`. */
   readonly onMalformed?: FailureHandling;
   /** A record that a node fails with. Default `fail`: the application stops and begins again at this record. A function decides for each. */
   readonly onFailure?: FailureHandler;
+  /**
+   * Share of the tasks relative to that of other instances: two of capacity 2 and 1 have two thirds and one third of them. Kafka Streams goes by
+   * the number of stream threads; an instance of ours has one. Default 1.
+   */
+  readonly capacity?: number;
+  /**
+   * Copies of each stateful task's state that other instances keep up, so that one of them takes over without a restore. Default 0. Of this
+   * and the next options those of the instance that leads the group count: give all the same.
+   */
+  readonly numStandbyReplicas?: number;
+  /** Changelog records that a copy may lack and still be good enough to take over at once. Default 10,000. */
+  readonly acceptableRecoveryLag?: number;
+  /** Tasks whose state is brought to the instance that is to have them, at once, while another one works on them. Default 2, at least 1. */
+  readonly maxWarmupReplicas?: number;
+  /** After so long an instance that warms up asks the group anew, though it is not caught up. Default 600,000 (10 min). */
+  readonly probingRebalanceIntervalMs?: number;
   readonly log?: Log;
+}
+
+/** @throws InvalidArgumentError */
+function sharingOf(
+  options: StreamsWorkerOptions,
+): Pick<
+  RunnerOptions,
+  'capacity' | 'numStandbyReplicas' | 'acceptableRecoveryLag' | 'maxWarmupReplicas' | 'probingRebalanceIntervalMs'
+> {
+  const sharing = {
+    capacity: options.capacity ?? 1,
+    numStandbyReplicas: options.numStandbyReplicas ?? 0,
+    acceptableRecoveryLag: options.acceptableRecoveryLag ?? 10_000,
+    maxWarmupReplicas: options.maxWarmupReplicas ?? 2,
+    probingRebalanceIntervalMs: options.probingRebalanceIntervalMs ?? 600_000,
+  };
+  const least = { capacity: Number.MIN_VALUE, numStandbyReplicas: 0, acceptableRecoveryLag: 0, maxWarmupReplicas: 1 };
+  for (const [name, value] of Object.entries({ ...least, probingRebalanceIntervalMs: 1 })) {
+    const given = sharing[name as keyof typeof sharing]; // the names are those above
+    if (given >= value && Number.isFinite(given)) continue;
+    throw new InvalidArgumentError(
+      `${name} is ${given}, but must be ${name === 'capacity' ? 'above 0' : `${value} or more`}; nothing was started.`,
+    );
+  }
+  return sharing;
 }
 
 /** Worst first: what the worker as a whole is said to be. */
@@ -31,8 +82,12 @@ const order: readonly ApplicationState[] = ['ERROR', 'CREATED', 'REBALANCING', '
 
 /** Runs several applications in one process, each in a group of its own. */
 export class StreamsWorker {
+  /** As it was given, or as it is kept in `stateDir`. */
+  readonly instanceId: string;
   /** State of each application by its id. */
   readonly states$: Observable<ReadonlyMap<string, ApplicationState>>;
+  /** How far restores have come, store by store: when one begins, twice a second, and when it is done. Completes with `close`. */
+  readonly restore$: Observable<RestoreProgress>;
   readonly #state$ = new BehaviorSubject<ApplicationState>('CREATED');
   readonly #runners: readonly ApplicationRunner[];
   readonly #port: KafkaPort;
@@ -45,11 +100,16 @@ export class StreamsWorker {
     if (options.port === undefined && options.bootstrapServers === undefined) {
       throw new TypeError('a worker needs bootstrapServers or a port; nothing was started');
     }
+    const sharing = sharingOf(options);
+    this.#folder = new StateFolder(
+      options.instanceId === undefined ? options.stateDir : join(options.stateDir, options.instanceId),
+    );
+    const instanceId = options.instanceId ?? this.#folder.workerId();
+    this.instanceId = instanceId;
     this.#ownsPort = options.port === undefined;
     this.#port =
       options.port ??
-      new KafkajsPort({ bootstrapServers: (options.bootstrapServers ?? '').split(','), clientId: options.instanceId });
-    this.#folder = new StateFolder(join(options.stateDir, options.instanceId));
+      new KafkajsPort({ bootstrapServers: (options.bootstrapServers ?? '').split(','), clientId: instanceId });
     this.#runners = options.applications.map(
       ({ applicationId, topology }) =>
         new ApplicationRunner({
@@ -57,17 +117,19 @@ export class StreamsWorker {
           topology,
           kafka: this.#port,
           state: this.#folder,
-          instanceId: options.instanceId,
+          instanceId,
           guarantee: options.processingGuarantee ?? 'exactly_once',
           onMalformed: options.onMalformed ?? 'dead-letter',
           onFailure: options.onFailure ?? 'fail',
           log: options.log ?? (() => {}),
+          ...sharing,
         }),
     );
     const ids = options.applications.map((application) => application.applicationId);
     this.states$ = combineLatest(this.#runners.map((runner) => runner.state$)).pipe(
       map((states) => new Map(states.map((state, index) => [ids[index] ?? '', state]))),
     );
+    this.restore$ = merge(...this.#runners.map((runner) => runner.restore$));
     this.#watching = this.states$.subscribe((states) => {
       const all = [...states.values()];
       this.#state$.next(order.find((state) => all.includes(state)) ?? 'RUNNING');

@@ -1,7 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { StreamsWorker } from '../runtime/worker.ts';
+import { ScriptedPort } from '../test/scripted-port.ts';
 import { byteString } from './bytes.ts';
 import { StateFolder, StateFolderInUseError } from './state-folder.ts';
 
@@ -55,13 +57,40 @@ test('without a mark of the boot nobody knows what was lost', async () => {
 test.skipIf(process.platform !== 'linux')(
   'a living owner keeps others out; one whose id another process has by now does not',
   () => {
-    new StateFolder(folder);
     const lock = join(folder, 'lock');
+    const first = new StateFolder(folder);
     const mine = readFileSync(lock, 'utf8');
+    first.close();
     const began = readFileSync('/proc/1/stat', 'utf8').split(') ')[1]?.split(' ')[19];
     writeFileSync(lock, `1 ${began}`);
     expect(() => new StateFolder(folder)).toThrow(StateFolderInUseError);
     writeFileSync(lock, `1 ${mine.split(' ')[1]}`);
     expect(() => new StateFolder(folder).close()).not.toThrow();
+    writeFileSync(lock, ''); // a crash of the machine has cut it short
+    expect(() => new StateFolder(folder).close()).not.toThrow();
+    expect(readdirSync(folder).filter((name) => name.startsWith('lock'))).toEqual([]);
   },
 );
+
+test('two workers of one process do not share a folder either, until the first has closed', () => {
+  const first = new StateFolder(folder);
+  expect(() => new StateFolder(`${folder}/`)).toThrow(/nothing was started.*another stateDir or instanceId/);
+  first.close();
+  new StateFolder(folder).close();
+});
+
+test('a worker that is given no id makes one up and keeps it; another folder has another', async () => {
+  const workerIn = (stateDir: string) => new StreamsWorker({ applications: [], port: new ScriptedPort(), stateDir });
+  const idIn = async (stateDir: string): Promise<string> => {
+    const worker = workerIn(stateDir);
+    await worker.close();
+    return worker.instanceId;
+  };
+  const id = await idIn(folder);
+  expect(id).toMatch(/^worker-[0-9a-f]{16}$/);
+  expect(await idIn(folder)).toBe(id);
+  expect(await idIn(join(folder, 'other'))).not.toBe(id);
+  const worker = workerIn(folder);
+  expect(() => workerIn(folder)).toThrow(StateFolderInUseError);
+  await worker.close();
+});

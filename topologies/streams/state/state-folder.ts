@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { uptime } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { StreamsError } from '../errors.ts';
 import { LmdbStorage } from './lmdb-storage.ts';
 import type { TaskStorage } from './state-store.ts';
@@ -38,7 +39,73 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-/** Where one worker keeps its tasks' state; one process at a time. */
+/** Folders that workers of this process hold: its own id in a lock tells nothing, for it may be left from a run before a crash. */
+const held = new Set<string>();
+
+const contentOf = (file: string): string | null => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return null; // not there (any more)
+  }
+};
+
+const errorCodeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
+
+/** Who wrote this lock and still lives; null: nobody. */
+function ownerOf(lock: string): number | null {
+  const [pid = '', began = ''] = lock.split(' ');
+  const owner = Number(pid);
+  const gone = owner === 0 || owner === process.pid || !isAlive(owner) || (began !== '' && began !== startOf(owner));
+  return gone ? null : owner;
+}
+
+/**
+ * Puts a lock in place that names this process, or takes over one whose owner has died.
+ * @throws StateFolderInUseError
+ */
+function lockFolder(folder: string): void {
+  const inUse = (owner: number): StateFolderInUseError =>
+    new StateFolderInUseError(
+      `process ${owner} keeps its state in ${folder}; nothing was started. Stop it, or give this worker another stateDir or instanceId.`,
+    );
+  if (held.has(resolve(folder))) throw inUse(process.pid);
+  const lock = join(folder, 'lock');
+  const mine = join(folder, `lock.${process.pid}`);
+  writeFileSync(mine, `${process.pid} ${startOf(process.pid)}`);
+  try {
+    for (;;) {
+      try {
+        linkSync(mine, lock); // with its content, and only where none is: of two that begin at once one fails
+        break;
+      } catch (error) {
+        if (errorCodeOf(error) !== 'EEXIST') throw error;
+      }
+      const there = contentOf(lock);
+      if (there === null) continue;
+      const owner = ownerOf(there);
+      if (owner !== null) throw inUse(owner);
+      removeStale(lock, there, `${mine}.stale`);
+    }
+  } finally {
+    rmSync(mine, { force: true });
+  }
+  held.add(resolve(folder));
+}
+
+/** Takes `lock` away if it is still the one that was read; one that another process has put there meanwhile goes back. */
+function removeStale(lock: string, read: string, aside: string): void {
+  try {
+    renameSync(lock, aside);
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return; // somebody else was faster
+    throw error;
+  }
+  if (contentOf(aside) !== read) linkSync(aside, lock);
+  rmSync(aside, { force: true });
+}
+
+/** Where one worker keeps its id and its tasks' state; one process at a time. */
 export class StateFolder {
   readonly #folder: string;
 
@@ -46,15 +113,7 @@ export class StateFolder {
   constructor(folder: string) {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true });
-    const lock = join(folder, 'lock');
-    const [pid = '', began = ''] = existsSync(lock) ? readFileSync(lock, 'utf8').split(' ') : [];
-    const owner = Number(pid);
-    if (owner !== 0 && owner !== process.pid && isAlive(owner) && (began === '' || began === startOf(owner))) {
-      throw new StateFolderInUseError(
-        `process ${owner} keeps its state in ${folder}; nothing was started. Stop it, or give this worker another instance id.`,
-      );
-    }
-    writeFileSync(lock, `${process.pid} ${startOf(process.pid)}`);
+    lockFolder(folder);
     const boot = join(folder, 'boot-id');
     // A mark that is not there may have been lost with the machine, and so may rows.
     if (!existsSync(boot) || readFileSync(boot, 'utf8') !== bootId()) this.#wipe();
@@ -65,11 +124,28 @@ export class StateFolder {
     rmSync(join(this.#folder, 'tasks'), { recursive: true, force: true });
   }
 
+  /** Who the worker of this folder is in its groups: made up once, and kept as long as the folder. */
+  workerId(): string {
+    const file = join(this.#folder, 'worker-id');
+    const kept = contentOf(file)?.trim() ?? '';
+    if (/^worker-[0-9a-f]{16}$/.test(kept)) return kept; // else a crash of the machine has cut it short
+    const id = `worker-${randomBytes(8).toString('hex')}`;
+    writeFileSync(file, `${id}\n`, { flush: true });
+    return id;
+  }
+
   storage(applicationId: string, taskId: string): TaskStorage {
     return new LmdbStorage(join(this.#folder, 'tasks', applicationId, taskId));
   }
 
+  /** Tasks of an application that have left something here, also those that others work on now. */
+  taskIds(applicationId: string): readonly string[] {
+    const folder = join(this.#folder, 'tasks', applicationId);
+    return existsSync(folder) ? readdirSync(folder).filter((name) => /^\d+_\d+$/.test(name)) : [];
+  }
+
   close(): void {
+    held.delete(resolve(this.#folder));
     rmSync(join(this.#folder, 'lock'), { force: true });
   }
 }

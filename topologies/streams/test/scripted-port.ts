@@ -18,6 +18,8 @@ export class ScriptedPort implements KafkaPort {
   readonly deleted: (TopicPartition & { readonly offset: number })[] = [];
   /** Members that have joined and not left. */
   readonly members: MembershipOptions[] = [];
+  /** How often members have asked for a rebalance. */
+  rejoins = 0;
   /** Awaited in the middle of each transaction; a rejection aborts it. */
   onCommit: (transaction: Transaction) => Promise<void> = async () => {};
   /** Awaited before a member has joined; gives what it is assigned. */
@@ -30,7 +32,7 @@ export class ScriptedPort implements KafkaPort {
       Array.from({ length: this.broker.partitionsOf(topic) }, (_, partition) => ({ topic, partition })),
     );
     const { groupId, groupInstanceId } = member;
-    return { partitions, group: { groupId, generationId, memberId, groupInstanceId }, departed: [] };
+    return { partitions, group: { groupId, generationId, memberId, groupInstanceId }, departed: [], userData: '' };
   }
 
   append(records: readonly ProducedRecord[]) {
@@ -50,6 +52,9 @@ export class ScriptedPort implements KafkaPort {
     const assignment = await this.onJoin(member);
     if (assignment !== null) member.onAssigned(assignment);
     return {
+      rejoin: () => {
+        this.rejoins += 1;
+      },
       leave: async () => {
         this.members.splice(this.members.indexOf(member), 1);
       },

@@ -24,12 +24,17 @@ export function setUp(topology: Topology = summing(), partitions = 1, options: P
     applicationId: 'app',
     topology,
     kafka: port,
-    state: { storage },
+    state: { storage, taskIds: () => [] },
     instanceId: 'one',
     guarantee: 'exactly_once',
     onMalformed: 'dead-letter',
     onFailure: 'fail',
     log: (_level, event, message) => logged.push(`${event}: ${message}`),
+    capacity: 1,
+    numStandbyReplicas: 0,
+    acceptableRecoveryLag: 10_000,
+    maxWarmupReplicas: 2,
+    probingRebalanceIntervalMs: 600_000,
     ...options,
   });
   return { port, runner, logged, opened };

@@ -15,9 +15,9 @@ export const output = { name: 'sum-out', keySerde: Serdes.string, valueSerde: Se
 export const applicationId = 'summing';
 
 /** Running sums per key: every record depends on all before it, so a record lost or doubled shows in every later one. */
-export function summing(from = input.name, to = output.name): Topology {
+export function summing(from = input.name, to = output.name, store = 'sums'): Topology {
   const builder = new StreamsBuilder();
-  builder.addStateStore(Stores.keyValue({ name: 'sums', keySerde: Serdes.string, valueSerde: Serdes.integer }));
+  builder.addStateStore(Stores.keyValue({ name: store, keySerde: Serdes.string, valueSerde: Serdes.integer }));
   builder
     .stream({ ...input, name: from })
     .process<string, number>(
@@ -27,7 +27,7 @@ export function summing(from = input.name, to = output.name): Topology {
         return {
           init(given) {
             context = given;
-            sums = given.getStateStore('sums');
+            sums = given.getStateStore(store);
           },
           process({ key, value }) {
             const sum = (sums.get(key) ?? 0) + value;
@@ -36,7 +36,7 @@ export function summing(from = input.name, to = output.name): Topology {
           },
         } satisfies Processor<string, number, string, number>;
       },
-      { as: 'sum', stores: ['sums'] },
+      { as: 'sum', stores: [store] },
     )
     .to({ ...output, name: to });
   return builder.build();
