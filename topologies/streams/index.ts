@@ -59,11 +59,13 @@ export type {
 } from './plan/node.ts';
 export { Topology } from './plan/topology.ts';
 export type { TopologyDescription } from './plan/topology-description.ts';
+export type { ModuleApplication } from './runtime/application-module.ts';
 export type { ApplicationState, ProcessingGuarantee } from './runtime/application-runner.ts';
 export type { Failure, FailureHandler, FailureHandling } from './runtime/failure-handling.ts';
 export type { RecordMetadata, StreamRecord } from './runtime/record.ts';
 export type { RestoreProgress } from './runtime/restore-progress.ts';
-export { StreamsWorker, type StreamsWorkerOptions } from './runtime/worker.ts';
+export { StreamsPool, type StreamsPoolOptions } from './runtime/streams-pool.ts';
+export { StreamsWorker, type StreamsWorkerOptions, type WorkerApplication } from './runtime/worker.ts';
 export { type Serde, Serdes } from './serde.ts';
 export type { ReadOnlySessionStore, SessionStore, SessionStoreOptions } from './state/session-store.ts';
 export type {

@@ -15,8 +15,15 @@ import type { FailureHandler, FailureHandling } from './failure-handling.ts';
 import type { Log } from './log.ts';
 import type { RestoreProgress } from './restore-progress.ts';
 
+export interface WorkerApplication {
+  readonly applicationId: string;
+  readonly topology: Topology;
+  /** In place of the worker's. */
+  readonly onFailure?: FailureHandler;
+}
+
 export interface StreamsWorkerOptions {
-  readonly applications: readonly { readonly applicationId: string; readonly topology: Topology }[];
+  readonly applications: readonly WorkerApplication[];
   /** host:port of some of the brokers, separated by commas; or a port that is open already. */
   readonly bootstrapServers?: string;
   readonly port?: KafkaPort;
@@ -77,8 +84,14 @@ function sharingOf(
   return sharing;
 }
 
-/** Worst first: what the worker as a whole is said to be. */
+/** Worst first. */
 const order: readonly ApplicationState[] = ['ERROR', 'CREATED', 'REBALANCING', 'RESTORING', 'RUNNING', 'CLOSED'];
+
+/** What many as a whole are said to be. */
+export const worstOf = (states: Iterable<ApplicationState>): ApplicationState => {
+  const all = [...states];
+  return order.find((state) => all.includes(state)) ?? 'RUNNING';
+};
 
 /** Runs several applications in one process, each in a group of its own. */
 export class StreamsWorker {
@@ -111,7 +124,7 @@ export class StreamsWorker {
       options.port ??
       new KafkajsPort({ bootstrapServers: (options.bootstrapServers ?? '').split(','), clientId: instanceId });
     this.#runners = options.applications.map(
-      ({ applicationId, topology }) =>
+      ({ applicationId, topology, onFailure }) =>
         new ApplicationRunner({
           applicationId,
           topology,
@@ -120,7 +133,7 @@ export class StreamsWorker {
           instanceId,
           guarantee: options.processingGuarantee ?? 'exactly_once',
           onMalformed: options.onMalformed ?? 'dead-letter',
-          onFailure: options.onFailure ?? 'fail',
+          onFailure: onFailure ?? options.onFailure ?? 'fail',
           log: options.log ?? (() => {}),
           ...sharing,
         }),
@@ -130,10 +143,7 @@ export class StreamsWorker {
       map((states) => new Map(states.map((state, index) => [ids[index] ?? '', state]))),
     );
     this.restore$ = merge(...this.#runners.map((runner) => runner.restore$));
-    this.#watching = this.states$.subscribe((states) => {
-      const all = [...states.values()];
-      this.#state$.next(order.find((state) => all.includes(state)) ?? 'RUNNING');
-    });
+    this.#watching = this.states$.subscribe((states) => this.#state$.next(worstOf(states.values())));
   }
 
   /** The worst of its applications' states. */

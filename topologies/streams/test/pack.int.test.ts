@@ -89,7 +89,7 @@ function packagesNamedIn(code: string): readonly string[] {
 
 /** What a user's own declarations may have to name. */
 const exporting = `
-import { JoinWindows, Serdes, StreamsBuilder, StreamsWorker, type StreamsWorkerOptions, TopologyTestDriver } from '@bookstream/streams';
+import { JoinWindows, Serdes, StreamsBuilder, StreamsPool, type StreamsPoolOptions, StreamsWorker, type StreamsWorkerOptions, TopologyTestDriver } from '@bookstream/streams';
 import { connectKafka } from '@bookstream/streams/kafka';
 const text = (name: string) => ({ name, keySerde: Serdes.string, valueSerde: Serdes.string });
 export const builder = new StreamsBuilder();
@@ -106,6 +106,7 @@ export const ends = [driver.inputTopic(text('a')), driver.outputTopic(text('a'))
 export const rows = driver.getTimestampedKeyValueStore<string, string>('b');
 export const port = connectKafka({ bootstrapServers: 'localhost:9092', clientId: 'x' });
 export const start = (options: StreamsWorkerOptions) => new StreamsWorker(options);
+export const threads = (options: StreamsPoolOptions) => new StreamsPool(options);
 `;
 
 test('every example type checks there, with the types of the libraries themselves', async ({ skip }) => {
@@ -146,6 +147,30 @@ test('the first example of the README runs there', async ({ skip }) => {
   expect(withoutBlanks(stdout)).toBe(example?.prints.join(''));
   expect(stdout).not.toBe('');
 });
+
+test('the threads of a pool find their program and a module in TypeScript', async ({ skip }) => {
+  skip(offline, 'npm cannot reach its registry');
+  const module = `
+    import { Serdes, type StreamsBuilder } from '@bookstream/streams';
+    export function build(builder: StreamsBuilder): void {
+      console.log('built');
+      builder.stream({ name: 'in', keySerde: Serdes.string, valueSerde: Serdes.string }).to('out');
+    }`;
+  const program = `
+    import { StreamsPool } from '@bookstream/streams';
+    const pool = new StreamsPool({
+      applications: [{ applicationId: 'a', module: new URL('./copying.ts', import.meta.url) }],
+      bootstrapServers: 'localhost:1', // nobody is there
+      stateDir: '.state',
+      instanceId: 'one',
+    });
+    await pool.start().catch((error: unknown) => console.log(error));
+    await pool.close();`;
+  writeFileSync(join(project, 'copying.ts'), module);
+  writeFileSync(join(project, 'pooled.ts'), program);
+  const { stdout } = await run(project, process.execPath, 'pooled.ts');
+  expect(stdout).toMatch(/^built\nBrokerConnectionError: .*localhost:1/);
+}, 30_000);
 
 test('what is not meant to be named cannot be', async ({ skip }) => {
   skip(offline, 'npm cannot reach its registry');

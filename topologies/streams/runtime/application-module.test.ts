@@ -1,0 +1,44 @@
+import { pathToFileURL } from 'node:url';
+import { expect, test } from 'vitest';
+import { loadApplication, moduleUrl } from './application-module.ts';
+
+/** A module with `source`, a function that reads a topic, and what `code` exports. */
+const moduleOf = (code: string): string => {
+  const source = `
+    const serde = { serialize: () => null, deserialize: () => null };
+    const source = (builder, name) => builder.stream({ name, keySerde: serde, valueSerde: serde }).to('out');`;
+  return `data:text/javascript,${encodeURIComponent(source + code)}`;
+};
+
+test.each([
+  ['a function build', 'export const build = source;'],
+  ['a function as its default', 'export default source;'],
+  ['one that awaits', 'export const build = async (builder, name) => { await null; source(builder, name); };'],
+  [
+    'one that returns a topology',
+    'export default (builder, name) => { source(builder, name); return builder.build(); };',
+  ],
+])('%s makes the topology, of a builder and what it is given', async (_what, code) => {
+  const { topology, onFailure, log } = await loadApplication(moduleOf(code), 'orders');
+  expect(topology.describe()).toMatch(/topics: \[orders\]/);
+  expect([onFailure, log]).toEqual([null, null]);
+});
+
+test('handlers come with it', async () => {
+  const code = "export default source; export const onFailure = () => 'continue'; export const log = () => {};";
+  const { onFailure, log } = await loadApplication(moduleOf(code), 'in');
+  expect([typeof onFailure, typeof log]).toEqual(['function', 'function']);
+});
+
+test('a module that makes nothing, or cannot be loaded, is told by its address', async () => {
+  await expect(loadApplication(moduleOf('export const x = 1'), null)).rejects.toThrow(
+    /data:.* exports neither a function build\(builder\).*nor a topology/,
+  );
+  await expect(loadApplication(moduleOf('throw new Error("broken")'), null)).rejects.toThrow(/data:.*: broken/);
+});
+
+test('a path counts from the working directory, an address is taken as it is', () => {
+  expect(moduleUrl('a/b.ts')).toBe(pathToFileURL('a/b.ts').href);
+  expect(moduleUrl(new URL('file:///a/b.ts'))).toBe('file:///a/b.ts');
+  expect(moduleUrl('file:///a/b.ts')).toBe('file:///a/b.ts');
+});

@@ -1,0 +1,109 @@
+import { extname, join } from 'node:path';
+import type { ResourceLimits } from 'node:worker_threads';
+import { combineLatest, distinctUntilChanged, map, type Observable } from 'rxjs';
+import { InvalidArgumentError } from '../errors.ts';
+import type { KafkaConnection } from '../kafka/index.ts';
+import { StateFolder } from '../state/state-folder.ts';
+import { type ModuleApplication, moduleUrl } from './application-module.ts';
+import type { ApplicationState, ProcessingGuarantee } from './application-runner.ts';
+import type { FailureHandling } from './failure-handling.ts';
+import type { Log } from './log.ts';
+import { SupervisedThread } from './supervised-thread.ts';
+import { worstOf } from './worker.ts';
+
+export interface StreamsPoolOptions extends Pick<KafkaConnection, 'bootstrapServers' | 'ssl' | 'sasl'> {
+  readonly applications: readonly ModuleApplication[];
+  /** Threads; each runs all applications, as the instance `<instanceId>-<n>` of their groups. Default 1. */
+  readonly workers?: number;
+  /** Local state goes into a folder of `instanceId` in here, and there into one for each thread. */
+  readonly stateDir: string;
+  /** Stable over restarts: the places in the groups and the transactional ids hang on it. */
+  readonly instanceId: string;
+  /** Default `exactly_once`: needs brokers with transaction.version 2 (Kafka ≥ 4.0). */
+  readonly processingGuarantee?: ProcessingGuarantee;
+  /** A record whose bytes cannot be read. Default `dead-letter`. */
+  readonly onMalformed?: FailureHandling;
+  /** A record that a node fails with. Default `fail`. A module may export a function `onFailure` for its application. */
+  readonly onFailure?: FailureHandling;
+  /** Of each thread, in MB. */
+  readonly resourceLimits?: ResourceLimits;
+  /** A thread that is not closed in so long is ended by force. Default 20000. */
+  readonly closeTimeoutMs?: number;
+  /** Called in this thread with what all of them log; `worker` in the fields is the instance id. */
+  readonly log?: Log;
+}
+
+/** V8 takes a third of it for each semi-space: 64 MB, in which most of what a slice makes dies before it is copied anywhere. */
+const youngGenerationMb = 192;
+
+/** As many StreamsWorkers as `workers` says, each in a thread of its own (node:worker_threads), which is replaced when it fails. */
+export class StreamsPool {
+  /** State of each application by its id: the worst of its threads'. */
+  readonly states$: Observable<ReadonlyMap<string, ApplicationState>>;
+  /** The worst of its applications' states. */
+  readonly state$: Observable<ApplicationState>;
+  readonly #threads: readonly SupervisedThread[];
+  readonly #folder: StateFolder;
+
+  /**
+   * @throws InvalidArgumentError – `workers` is no whole number above 0
+   * @throws StateFolderInUseError
+   */
+  constructor(options: StreamsPoolOptions) {
+    const { workers = 1, applications, stateDir, instanceId } = options;
+    if (!(Number.isInteger(workers) && workers > 0))
+      throw new InvalidArgumentError(`workers is ${workers}, not a whole number above 0; nothing was started`);
+    const folder = join(stateDir, instanceId);
+    this.#folder = new StateFolder(folder);
+    const { bootstrapServers, ssl, sasl, processingGuarantee, onMalformed, onFailure } = options;
+    const modules = applications.map(({ applicationId, module, data }) => ({
+      applicationId,
+      url: moduleUrl(module),
+      data,
+    }));
+    this.#threads = Array.from(
+      { length: workers },
+      (_, index) =>
+        new SupervisedThread({
+          // Sources here, what was built of them in a tarball.
+          program: new URL(`worker-thread${extname(import.meta.url)}`, import.meta.url),
+          data: {
+            applications: modules,
+            connection: { bootstrapServers, ...(ssl && { ssl }), ...(sasl && { sasl }) },
+            stateDir: folder,
+            instanceId: `${instanceId}-${index}`,
+            settings: {
+              ...(processingGuarantee && { processingGuarantee }),
+              ...(onMalformed && { onMalformed }),
+              ...(onFailure && { onFailure }),
+            },
+          },
+          resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb, ...options.resourceLimits },
+          closeTimeoutMs: options.closeTimeoutMs ?? 20_000,
+          log: options.log ?? (() => {}),
+        }),
+    );
+    const ids = modules.map(({ applicationId }) => applicationId);
+    this.states$ = combineLatest(this.#threads.map(({ states$ }) => states$)).pipe(
+      map((all) => new Map(ids.map((id) => [id, worstOf(all.map((states) => states.get(id) ?? 'CREATED'))]))),
+    );
+    this.state$ = this.states$.pipe(
+      map((states) => worstOf(states.values())),
+      distinctUntilChanged(),
+    );
+  }
+
+  /**
+   * Resolves when every application runs on every thread.
+   * @throws what keeps one from starting, by its `code`: a module that makes no topology, a missing topic, an old broker; `close` ends the others
+   */
+  async start(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.start()));
+  }
+
+  /** Commits what is done, keeps the places in the groups for a restart. */
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.close()));
+    this.#folder.close();
+  }
+}

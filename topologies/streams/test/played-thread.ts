@@ -1,0 +1,42 @@
+// A thread that plays its part: the program of the tests of `SupervisedThread`, whose first life says the first line, its successor the second, …
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { closeThread, type FromThread, plainError, type ThreadData } from '../runtime/thread-messages.ts';
+
+export type Part = 'run' | 'log' | 'refuse' | 'throw' | 'exit' | 'ignore close';
+
+/** `data` of the application of a played thread. */
+export interface Parts {
+  readonly lives: readonly (readonly Part[])[];
+  /** Lives so far. */
+  readonly count: SharedArrayBuffer;
+}
+
+const tell = (said: FromThread): void => parentPort?.postMessage(said);
+const { applications }: ThreadData = workerData;
+const [{ data } = {}] = applications;
+const { lives, count } = data as Parts; // see above
+const life = Atomics.add(new Int32Array(count), 0, 1);
+
+let closes = true;
+parentPort?.on('message', (said) => {
+  if (said !== closeThread || !closes) return;
+  tell({ kind: 'closed' });
+  process.exit(0);
+});
+
+class OddError extends Error {
+  readonly code = 'ODD';
+}
+for (const part of lives[Math.min(life, lives.length - 1)] ?? []) {
+  if (part === 'run') {
+    tell({ kind: 'states', states: new Map([['app', 'RUNNING']]) });
+    tell({ kind: 'running' });
+  } else if (part === 'log')
+    tell({ kind: 'log', entries: [['warn', 'odd', 'it is odd', { error: plainError(new OddError('why')) }]] });
+  else if (part === 'refuse') tell({ kind: 'refused', error: plainError(new OddError('no such topic')) });
+  else if (part === 'ignore close') closes = false;
+  await sleep(20); // for what was said to be heard
+  if (part === 'throw') throw new OddError('uncaught');
+  if (part === 'exit') process.exit(7);
+}
