@@ -169,7 +169,7 @@ test('the threads of a pool find their program and a module in TypeScript', asyn
   writeFileSync(join(project, 'copying.ts'), module);
   writeFileSync(join(project, 'pooled.ts'), program);
   const { stdout } = await run(project, process.execPath, 'pooled.ts');
-  expect(stdout).toMatch(/^built\nBrokerConnectionError: .*localhost:1/);
+  expect(stdout).toMatch(/^built\nError \[BrokerConnectionError\]: .*localhost:1/);
 }, 30_000);
 
 test('what is not meant to be named cannot be', async ({ skip }) => {

@@ -4,18 +4,18 @@
  *   app.ts [app] --bootstrap B --app ID --mode at_least_once|exactly_once --commit MS --threads T --state DIR --in SUFFIX --out SUFFIX [--linger MS]
  *
  * - `exactly_once_v2` is the same as `exactly_once`.
- * - `--threads`: so many StreamsWorkers as instances `ID-0`, `ID-1`, … of the group, all in this process and on its one JavaScript thread: the library
- *   has no worker_threads. More than one shares the tasks out, not the work.
+ * - `--threads`: so many worker threads, as instances `ID-0`, `ID-1`, … of the group; one is a thread of its own too. This one supervises and prints.
  * - `--commit` and `--linger` are accepted for the sake of a common command line, and change nothing: the engine commits when a slice of work is done and
  *   the last commit is answered, and sends a slice as a whole.
  *
  * Stdout has one JSON object a line, `t` in epoch ms: `start` (the process began), `running` (every worker's state became RUNNING), `first` (the first input
- * value was decoded), `restored` (with `records` and `ms`, when there was something to restore). What the engine logs as warning or error goes to stderr.
+ * value was decoded, in whichever thread), `restored` (with `records` and `ms`, when there was something to restore). What the engine logs as warning or error goes to stderr.
  * SIGTERM commits what is done and ends it with exit code 0.
  */
-import { type ProcessingGuarantee, type Serde, StreamsBuilder, StreamsWorker, type TopicLike } from '../../index.ts';
+import { type ProcessingGuarantee, StreamsPool } from '../../index.ts';
 import { connectKafka } from '../../kafka/index.ts';
-import { inputTopics, orderFlow, outputTopics, partitions } from './topology.ts';
+import { firstDecoded, type Suffixes } from './threaded.ts';
+import { outputTopics, partitions } from './topology.ts';
 
 const tell = (event: string, t: number, more: Readonly<Record<string, unknown>> = {}): void => {
   process.stdout.write(`${JSON.stringify({ event, t: Math.round(t), ...more })}\n`);
@@ -58,37 +58,9 @@ const threads = Number(options.threads);
 if (processingGuarantee === undefined) refuse(`--mode ${options.mode} is none of ${[...guarantees.keys()].join(', ')}`);
 if (!(Number.isInteger(threads) && threads > 0)) refuse(`--threads ${options.threads} is no whole number above 0`);
 
-const restoring = new Set<number>();
-let begun = false;
-
-/** Tells of the first value that is decoded for processing; a restore of the joins reads inputs too. */
-function watched<V>(topic: TopicLike<string, V>): TopicLike<string, V> {
-  const { deserialize } = topic.valueSerde;
-  const valueSerde: Serde<V> = {
-    ...topic.valueSerde,
-    deserialize: (name, bytes) => {
-      if (!begun && restoring.size === 0) {
-        begun = true;
-        tell('first', Date.now());
-      }
-      return deserialize(name, bytes);
-    },
-  };
-  return { ...topic, valueSerde };
-}
-
-const inputs = inputTopics(options.in);
-const outputs = outputTopics(options.out);
-const builder = new StreamsBuilder();
-orderFlow(
-  builder,
-  { orders: watched(inputs.orders), reservations: watched(inputs.reservations), payments: watched(inputs.payments) },
-  outputs,
-);
-const topology = builder.build();
-
 {
   const kafka = await connectKafka({ bootstrapServers: options.bootstrap, clientId: options.app });
+  const outputs = outputTopics(options.out);
   const names = [outputs.orderStatus.name, outputs.bookSales.name];
   const there = await kafka.partitionCounts(names);
   const missing = names.filter((name) => !there.has(name));
@@ -96,38 +68,42 @@ const topology = builder.build();
   await kafka.close();
 }
 
-const workers = Array.from(
-  { length: threads },
-  (_, index) =>
-    new StreamsWorker({
-      applications: [{ applicationId: options.app, topology }],
-      bootstrapServers: options.bootstrap,
-      stateDir: options.state,
-      instanceId: `${options.app}-${index}`,
-      ...(processingGuarantee && { processingGuarantee }),
-      log: (level, event, message, fields) => {
-        if (event === 'restored' && Number(fields?.records) > 0)
-          tell('restored', Date.now(), { records: fields?.records, ms: fields?.ms });
-        if (level !== 'info') console.error(level, event, message);
-      },
-    }),
-);
-workers.forEach((worker, index) => {
-  worker.state$.subscribe((state) => {
-    if (state === 'RESTORING') restoring.add(index);
-    else restoring.delete(index);
-  });
+let begun = false;
+const channel = new BroadcastChannel(firstDecoded);
+channel.onmessage = ({ data: t }) => {
+  if (!begun) tell('first', t);
+  begun = true;
+};
+
+const pool = new StreamsPool({
+  applications: [
+    {
+      applicationId: options.app,
+      module: new URL('threaded.ts', import.meta.url),
+      data: { in: options.in, out: options.out } satisfies Suffixes,
+    },
+  ],
+  workers: threads,
+  bootstrapServers: options.bootstrap,
+  stateDir: options.state,
+  instanceId: options.app,
+  ...(processingGuarantee && { processingGuarantee }),
+  log: (level, event, message, fields) => {
+    if (event === 'restored' && Number(fields?.records) > 0)
+      tell('restored', Date.now(), { records: fields?.records, ms: fields?.ms });
+    if (level !== 'info') console.error(level, event, message);
+  },
 });
 
 let ending = false;
 process.once('SIGTERM', async () => {
   ending = true;
-  await Promise.all(workers.map((worker) => worker.close()));
+  await pool.close();
   process.exit(0);
 });
 
 try {
-  await Promise.all(workers.map((worker) => worker.start()));
+  await pool.start();
   tell('running', Date.now());
 } catch (error) {
   if (!ending) throw error; // else it was told to end before it ran

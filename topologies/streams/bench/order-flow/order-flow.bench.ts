@@ -1,6 +1,6 @@
 // The engine and Apache Kafka Streams on the same topology, broker and input, in turn: `npm run bench -- order-flow [options]`
 //   --mode M      exactly_once (default) or at_least_once         --orders N   a third of the inputs (200,000)
-//   --rounds N    of each side (3)                                --threads N  (1; ours has one JavaScript thread all the same)
+//   --rounds N    of each side (3)                                --threads N  (1)
 //   --commit MS   the original's commit interval (100)            --linger MS  the original's; its default is 100
 //   --latency     2,000 inputs a second in real time: from payment to committed status, instead of the throughput
 //   --restore     how fast local state comes back, instead of the throughput
