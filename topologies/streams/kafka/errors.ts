@@ -6,6 +6,9 @@ export class BrokerConnectionError extends StreamsError {
   override readonly retriable = true;
 }
 
+/** A request was not answered in time though its connection was up: the connection was given up, since nothing tells that it ever will be. */
+export class BrokerSilentError extends BrokerConnectionError {}
+
 /** A broker does not take the user or the secret that it was given. */
 export class AuthenticationError extends StreamsError {
   readonly code = 'AUTHENTICATION';

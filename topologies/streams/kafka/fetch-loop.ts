@@ -1,6 +1,6 @@
 import { earliestOffsets } from './admin.ts';
 import { type ClusterClient, isTransient, type Links } from './cluster-client.ts';
-import { BrokerConnectionError, BrokerRefusalError } from './errors.ts';
+import { BrokerConnectionError, BrokerRefusalError, BrokerSilentError } from './errors.ts';
 import { type Fetcher, type FetcherOptions, partitionName, type TopicPartition } from './port.ts';
 import { type FetchedPartition, fetchRequest } from './protocol.ts';
 import { readBatches } from './record-batch.ts';
@@ -24,7 +24,8 @@ interface Reading extends TopicPartition {
 
 /**
  * Long polls, without a group. Each answer is delivered and its partitions are asked for again at once, so a record is seen
- * a millisecond after its commit, and an idle loop costs one request per lane and `maxWaitMs`.
+ * a millisecond after its commit, and an idle loop costs one request per lane and `maxWaitMs`. A lane that is not answered for 10 s longer than that
+ * is connected anew, and told.
  */
 export class FetchLoop implements Fetcher {
   readonly #client: ClusterClient;
@@ -148,6 +149,11 @@ export class FetchLoop implements Fetcher {
       }
     } catch (error) {
       this.#release(busy, readings);
+      if (error instanceof BrokerSilentError && !this.#closed) {
+        const names = readings.map(partitionName).join(', ');
+        const text = `broker ${nodeId} has not answered for ${names}, which are asked for again on a new connection: ${error.message}`;
+        this.#options.onError(new BrokerSilentError(text, { cause: error }));
+      }
       for (const reading of readings) this.#failed(reading, asError(error));
       // The broker may have gone for good: learn who leads now.
       if (error instanceof BrokerConnectionError) void this.#findLeaders(readings);

@@ -53,6 +53,7 @@ async function attempt(client: ClusterClient, options: MembershipOptions): Promi
     {
       groupId,
       groupInstanceId,
+      sessionTimeoutMs,
       protocolName: protocolOf(options.agreement),
       metadata: () => encodeSubscription({ topics: options.topics, userData: options.userData(), owned }),
       assign: async (members) => {
@@ -87,8 +88,9 @@ async function attempt(client: ClusterClient, options: MembershipOptions): Promi
         if (first && isInconsistent(error)) differs = true;
         else if (!restarts) options.onLost(error);
       },
+      silent: (error) => options.onSilent?.(error),
     },
-    { sessionTimeoutMs, rebalanceTimeoutMs: 60_000 },
+    { rebalanceTimeoutMs: 60_000 },
   );
   await consumer.start(options.topics);
   if (differs) return null;

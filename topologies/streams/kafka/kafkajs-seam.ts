@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
-import { AuthenticationError, BrokerConnectionError, SeamVersionError } from './errors.ts';
+import { AuthenticationError, BrokerConnectionError, BrokerSilentError, SeamVersionError } from './errors.ts';
 import { type Api, type Connection, Link } from './link.ts';
 
 export interface ConnectionConfig {
@@ -103,6 +103,7 @@ export interface GroupMember {
 export interface GroupHooks {
   readonly groupId: string;
   readonly groupInstanceId: string;
+  readonly sessionTimeoutMs: number;
   readonly protocolName: string;
   metadata(): Buffer;
   /** Runs in the leader. */
@@ -115,6 +116,8 @@ export interface GroupHooks {
     readonly assignment: Buffer;
   }): Promise<void>;
   crashed(error: Error, restarts: boolean): void;
+  /** The coordinator did not answer in time though its connection was up; it is asked on a new one. */
+  silent(error: Error): void;
 }
 
 export interface GroupConsumer {
@@ -143,19 +146,58 @@ const hooksOf = (group: InternalGroup): GroupHooks | undefined => {
   return assigner && hooksOfAssigner.get(assigner);
 };
 
-/** A broker whose group requests carry the instance id (KIP-345): kafkajs has the fields and never fills them. */
+/** Fails a kafkajs connection as a lost one: who waits for it is told, and the next request opens a new one. */
+const dropConnections = (pool: InternalPool, error: Error): void => {
+  for (const connection of pool.pool) if (connection.isConnected()) connection.socket.destroy(error);
+};
+
+/**
+ * A broker whose group requests carry the instance id (KIP-345): kafkajs has the fields and never fills them. And kafkajs asks again on the same
+ * connection when an answer does not come, for ever; here that one is given up.
+ */
 const withInstanceId = (broker: InternalBroker, hooks: GroupHooks, internals: Internals): InternalBroker => {
-  const { groupInstanceId } = hooks;
-  const send = (name: string, args: object): Promise<unknown> => {
+  const { groupId, groupInstanceId } = hooks;
+  const isSilent = (name: string, withinMs: number | null): void => {
+    const time = withinMs === null ? 'in its time' : `within ${withinMs} ms`;
+    const text = `the coordinator of ${groupId} has not answered ${name} ${time} though the connection was up; it is asked again on a new one`;
+    const error = new BrokerSilentError(text);
+    dropConnections(broker.connectionPool, error);
+    hooks.silent(error);
+  };
+  const ask = (name: string, args: object): Promise<unknown> => {
     const apiKey = internals.apiKeys[name];
     if (apiKey === undefined) throw new SeamVersionError(`kafkajs ${provenVersion} knows no request ${name}`);
     return broker.connectionPool.send(
       broker.lookupRequest(apiKey, internals.requests[name])({ ...args, groupInstanceId }),
     );
   };
+  const send = async (name: string, args: object): Promise<unknown> => {
+    try {
+      return await ask(name, args);
+    } catch (error) {
+      // A join may take as long as the slowest member; kafkajs knows how long that is.
+      if (error instanceof Error && error.name === 'KafkaJSRequestTimeoutError') isSilent(name, null);
+      throw error;
+    }
+  };
+  const heartbeat = async (args: object): Promise<unknown> => {
+    const withinMs = hooks.sessionTimeoutMs / 2;
+    // What has come while this thread was busy is read before the second turn.
+    const timer = setTimeout(() => setImmediate(() => setImmediate(late)), withinMs);
+    let answered = false;
+    const late = (): void => {
+      if (!answered) isSilent('a heartbeat', withinMs);
+    };
+    try {
+      return await send('Heartbeat', args);
+    } finally {
+      answered = true;
+      clearTimeout(timer);
+    }
+  };
   return Object.assign(Object.create(broker), {
     joinGroup: (args: object) => send('JoinGroup', { ...args, protocolType: 'consumer' }),
-    heartbeat: (args: object) => send('Heartbeat', args),
+    heartbeat,
     leaveGroup: async () => {}, // A restart keeps its place; who leaves for good sends LeaveGroup by itself.
     syncGroup: async (args: object) => {
       // The shape is kafkajs's own SyncGroup v3 answer.
@@ -472,13 +514,13 @@ const connectionFailure = ({ sasl }: ConnectionConfig, server: string, cause: un
 export const groupConsumer = (
   config: ConnectionConfig,
   hooks: GroupHooks,
-  timeouts: { readonly sessionTimeoutMs: number; readonly rebalanceTimeoutMs: number },
+  timeouts: { readonly rebalanceTimeoutMs: number },
 ): GroupConsumer => {
   const waiting = new Set<() => void>();
   wakers.set(hooks, waiting);
   const consumer = kafkaOf(config, true).consumer({
     groupId: hooks.groupId,
-    sessionTimeout: timeouts.sessionTimeoutMs,
+    sessionTimeout: hooks.sessionTimeoutMs,
     rebalanceTimeout: timeouts.rebalanceTimeoutMs,
     // A little below the wait of the idle loop, else every second beat would be skipped.
     heartbeatInterval: heartbeatEveryMs * 0.8,

@@ -1,4 +1,4 @@
-import { BrokerConnectionError } from './errors.ts';
+import { BrokerConnectionError, BrokerSilentError } from './errors.ts';
 
 /** A protocol request's place in the table of APIs. Flexible versions (KIP-482) carry tag sections. */
 export interface Api {
@@ -62,7 +62,7 @@ export class Link {
    * throttling or for a renewed login.
    * @param timeoutMs for the answer, from the sending on
    * @returns the answer behind its correlation id and header
-   * @throws BrokerConnectionError – the request may or may not have been carried out
+   * @throws BrokerConnectionError – the request may or may not have been carried out; BrokerSilentError if its time is over
    * @throws AuthenticationError – the login could not be renewed; nothing was sent
    */
   async send(api: Api, body: readonly Uint8Array[], timeoutMs: number): Promise<Buffer> {
@@ -155,7 +155,7 @@ export class Link {
       endsAt: performance.now() + timeoutMs,
       timer: undefined,
       expire: () => {
-        fail(new Error(`no answer within ${timeoutMs} ms`));
+        reject(new BrokerSilentError(`${api.name}: no answer within ${timeoutMs} ms; its outcome is unknown`));
         this.destroy();
       },
     };

@@ -58,7 +58,7 @@ export interface FetcherOptions {
   readonly onBatch: (batch: FetchedBatch) => void;
   /** The position lies outside the log, which begins at `logStartOffset`; the partition stays unassigned until it is assigned again. */
   readonly onOutOfRange: (partition: TopicPartition, position: number, logStartOffset: number) => void;
-  /** A fault the loop could not cure by itself within its retries; it goes on trying. */
+  /** A fault the loop could not cure by itself within its retries, or a broker that was silent though its connection was up; it goes on trying. */
   readonly onError: (error: Error) => void;
   readonly maxWaitMs?: number;
 }
@@ -118,6 +118,8 @@ export interface MembershipOptions {
   readonly onAssigned: (assignment: Assignment) => void;
   /** The membership is over (another process took the instance id, or the group cannot be reached): nothing may be committed any more. */
   readonly onLost: (error: Error) => void;
+  /** The group's coordinator was silent though its connection was up, and is asked on a new one; the place may be lost meanwhile. */
+  readonly onSilent?: (error: Error) => void;
   readonly sessionTimeoutMs?: number;
 }
 

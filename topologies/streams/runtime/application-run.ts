@@ -155,6 +155,7 @@ export class ApplicationRun {
           });
       },
       onLost: (error) => this.#fail(error),
+      onSilent: (error) => this.#options.log('warn', 'group-silent', error.message, { error }),
       sessionTimeoutMs: 10_000,
     });
     await this.#assigning;

@@ -19,6 +19,8 @@ export class WireTap implements AsyncDisposable {
   readonly connections: TappedConnection[] = [];
   /** Says true of a frame that is not to arrive: its connection is cut instead. */
   cutAt: (frame: Buffer, direction: 'request' | 'answer', connection: TappedConnection) => boolean = () => false;
+  /** Says true of a frame that is not to arrive, nor anything behind it in its direction, though its connection stays up. */
+  swallowFrom: (frame: Buffer, direction: 'request' | 'answer', connection: TappedConnection) => boolean = () => false;
   readonly #server = createServer((client) => this.#forward(client));
   readonly #sockets = new Set<Socket>();
   #target = 0;
@@ -53,17 +55,22 @@ export class WireTap implements AsyncDisposable {
         broker.destroy();
       });
     }
-    const watch = (direction: 'request' | 'answer', frames: Frame[]) =>
-      copyFrames((bytes) => {
+    const pass = (from: Socket, to: Socket, direction: 'request' | 'answer', frames: Frame[]): void => {
+      let swallowed = false;
+      const take = copyFrames((bytes) => {
         frames.push({ atMs: performance.now(), bytes });
+        swallowed ||= this.swallowFrom(bytes, direction, connection);
         if (!this.cutAt(bytes, direction, connection)) return;
         client.destroy();
         broker.destroy();
       });
-    client.on('data', watch('request', connection.requests));
-    broker.on('data', watch('answer', connection.answers));
-    client.pipe(broker);
-    broker.pipe(client);
+      from.on('data', (chunk) => {
+        take(chunk);
+        if (!swallowed) to.write(chunk);
+      });
+    };
+    pass(client, broker, 'request', connection.requests);
+    pass(broker, client, 'answer', connection.answers);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
