@@ -167,7 +167,9 @@ export class FetchLoop implements Fetcher {
   }
 
   #deliver(reading: Reading, answer: FetchedPartition, readCommitted: boolean): void {
-    const { topic, partition, highWatermark, lastStableOffset, logStartOffset } = answer;
+    const { topic, partition, highWatermark, logStartOffset } = answer;
+    // Who reads uncommitted records is told -1.
+    const lastStableOffset = readCommitted ? answer.lastStableOffset : highWatermark;
     if (answer.errorCode === outOfRange) {
       void this.#outOfRange(reading); // It handles its own errors.
       return;

@@ -132,6 +132,28 @@ async function follow(
   return seen;
 }
 
+test.each(['read_committed', 'read_uncommitted'] as const)(
+  '%s: an answer tells where reading ends for now',
+  async (isolation) => {
+    const topic = `ends-${isolation}`;
+    await kafka.createTopics([{ name: topic, partitions: 1 }]);
+    const producer = await kafka.producer();
+    await producer.send([record(topic, 'a'), record(topic, 'b')]);
+    await producer.close();
+    const ends: (readonly number[])[] = [];
+    const fetcher = kafka.fetcher({
+      isolation,
+      onBatch: ({ nextOffset, lastStableOffset, highWatermark }) =>
+        ends.push([nextOffset, lastStableOffset, highWatermark]),
+      onOutOfRange: () => {},
+      onError: () => {},
+    });
+    fetcher.assign({ topic, partition: 0 }, 0);
+    await expect.poll(() => ends[0]).toEqual([2, 2, 2]);
+    await fetcher.close();
+  },
+);
+
 test('a position outside the log is told with where the log begins, and reading goes on there', async () => {
   await kafka.createTopics([{ name: 'cut', partitions: 1 }]);
   const producer = await kafka.producer();

@@ -38,6 +38,7 @@ export interface FetchedBatch extends TopicPartition {
   /** Offset of the next record to fetch; ahead of the last record + 1 where markers or aborted records were skipped. */
   readonly nextOffset: number;
   readonly highWatermark: number;
+  /** Where reading ends for now: the high watermark for who reads uncommitted records. */
   readonly lastStableOffset: number;
   readonly logStartOffset: number;
 }

@@ -75,7 +75,8 @@ test('a member whose heartbeats are not answered keeps its place over a new conn
     groupInstanceId: 'one',
     topics: ['read'],
     userData: () => new Uint8Array(),
-    assign: (members) => new Map(members.map(({ memberId }) => [memberId, [{ topic: 'read', partition: 0 }]])),
+    assign: (members) =>
+      new Map(members.map(({ memberId }) => [memberId, { partitions: [{ topic: 'read', partition: 0 }] }])),
     onRevoking: async () => void told.push('revoked'),
     onAssigned: ({ group }) => told.push(`generation ${group.generationId}`),
     onLost: (error) => told.push(error.message),

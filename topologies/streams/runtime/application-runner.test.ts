@@ -355,3 +355,44 @@ test('one transaction carries outputs, changelogs, dead letters and the offsets 
   expect(transaction?.offsets).toMatchObject([{ topic: input.name, partition: 0, offset: 2 }]);
   expect(transaction?.group).toMatchObject({ groupId: 'app', generationId: 1, memberId: 'member-1' });
 });
+
+describe('a task of two inputs', () => {
+  /** One by one: what comes out has the order in which the task took it. */
+  const merged = () => {
+    const builder = new StreamsBuilder();
+    builder
+      .stream(input)
+      .merge(builder.stream({ ...input, name: 'other' }))
+      .to(output);
+    return builder.build();
+  };
+  const other = (value: number, offsetMs: number) => ({ ...number('k', value, offsetMs), topic: 'other' });
+
+  test('after a restart an input that is at its end counts as idle from its committed offset', async () => {
+    const first = setUp(merged());
+    first.port.broker.createTopic('other', 1);
+    await first.runner.start();
+    first.port.append([number('k', 1), other(2, 1)]);
+    await expect.poll(() => sums(first.port)).toEqual([1, 2]);
+    await first.runner.close();
+    const second = setUp(merged(), 1, { kafka: first.port });
+    await second.runner.start();
+    first.port.append([number('k', 3)]);
+    await expect.poll(() => sums(first.port)).toEqual([1, 2, 3]);
+    await second.runner.close();
+  });
+
+  test('waits maxTaskIdleMs for an input at its end, and goes on by itself, without another fetch', async () => {
+    const { port, runner } = setUp(merged(), 1, { maxTaskIdleMs: 150 });
+    port.broker.createTopic('other', 1);
+    await runner.start();
+    const since = performance.now();
+    port.append([number('k', 1, 5)]);
+    await sleep(50);
+    expect(sums(port)).toEqual([]);
+    port.append([other(2, 0)]); // came late, and is earlier
+    await expect.poll(() => sums(port), { interval: 5 }).toEqual([2, 1]);
+    expect(performance.now() - since).toBeGreaterThan(150);
+    await runner.close();
+  });
+});

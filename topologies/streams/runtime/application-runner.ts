@@ -19,7 +19,10 @@ export interface RunnerOptions extends SharingOptions {
   readonly kafka: KafkaPort;
   readonly state: Pick<StateFolder, 'storage' | 'taskIds'>;
   readonly instanceId: string;
+  /** The same for instances that fail together. */
+  readonly processId: string;
   readonly guarantee: ProcessingGuarantee;
+  readonly maxTaskIdleMs: number;
   readonly onMalformed: FailureHandling;
   readonly onFailure: FailureHandler;
   readonly log: Log;

@@ -118,7 +118,7 @@ export class AssignedTasks {
 
   #openTask(id: string, sub: SubTopology, partition: number): StreamTask {
     const { runner, counts, globalStores, onReady, storages } = this.#options;
-    const { applicationId, onMalformed, onFailure, log } = runner;
+    const { applicationId, maxTaskIdleMs, onMalformed, onFailure, log } = runner;
     const task = new StreamTask({
       applicationId,
       sub,
@@ -127,6 +127,7 @@ export class AssignedTasks {
       globalStores: globalStores(),
       partitionsOf: (topic) => counts.ofTarget(topic),
       now: Date.now,
+      maxTaskIdleMs,
       onMalformed,
       onFailure,
       onReady,

@@ -40,7 +40,8 @@ export class GroupDialogue {
   report(): Uint8Array {
     const { runner, running, storages } = this.#options;
     const positions = Object.fromEntries(storages.positions());
-    return encodeReport({ capacity: runner.capacity, running: running(), positions, probes: this.#probes });
+    const { processId, capacity } = runner;
+    return encodeReport({ processId, capacity, running: running(), positions, probes: this.#probes });
   }
 
   /** As the leader. */

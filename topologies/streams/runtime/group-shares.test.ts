@@ -14,7 +14,7 @@ const options = { numStandbyReplicas: 0, acceptableRecoveryLag: 10, maxWarmupRep
 const member = (name: string, report: Partial<MemberReport> = {}): Member => ({
   memberId: name,
   groupInstanceId: name,
-  userData: encodeReport({ capacity: 1, running: [], positions: {}, probes: 0, ...report }),
+  userData: encodeReport({ processId: '', capacity: 1, running: [], positions: {}, probes: 0, ...report }),
   owned: [],
 });
 const port = new ScriptedPort();

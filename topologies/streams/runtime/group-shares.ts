@@ -6,6 +6,8 @@ import { type SharingMember, type SharingOptions, shareTasks } from './share-tas
 
 /** What a member tells whoever leads the group. */
 export interface MemberReport {
+  /** The same for members that fail together. */
+  readonly processId: string;
   readonly capacity: number;
   /** Tasks that it works on: their state is complete. */
   readonly running: readonly string[];
@@ -30,7 +32,7 @@ export const encodeReport = (report: MemberReport): Uint8Array => encoder.encode
 
 const reportOf = (member: Member): MemberReport =>
   member.userData.length === 0
-    ? { capacity: 1, running: [], positions: {}, probes: 0 }
+    ? { processId: member.memberId, capacity: 1, running: [], positions: {}, probes: 0 }
     : JSON.parse(decoder.decode(member.userData)); // written by encodeReport: members of a group run the same topology
 
 export const standbyShareIn = (userData: string): StandbyShare =>
@@ -55,12 +57,13 @@ export async function shareOut(
     return null;
   });
   const sharing = members.map((member): SharingMember => {
-    const { capacity, running, positions } = reportOf(member);
+    const { processId, capacity, running, positions } = reportOf(member);
     const owned = new Set(member.owned.map(partitionName));
     const complete = new Set(running);
     return {
       memberId: member.memberId,
       name: member.groupInstanceId ?? member.memberId,
+      processId,
       capacity,
       owned: new Set(
         tasks.filter((task) => owned.has(partitionName(task.partitions[0] ?? nowhere))).map((task) => task.taskId),

@@ -8,7 +8,7 @@ interface Buffer {
   /** Record behind the last one that was buffered, and whether the log is known to end there. */
   nextOffset: number;
   caughtUp: boolean;
-  /** Time the buffer was found empty and behind nothing; null while it has records. */
+  /** Since when it is empty and known to be at its end; null otherwise. */
   idleSince: number | null;
 }
 
@@ -23,6 +23,9 @@ export class PartitionGroup {
   readonly #now: () => number;
   /** Holds the record that the last `peek` gave. */
   #next: Buffer | null = null;
+  /** It passed an empty input that was at its end. */
+  #nextIsEnforced = false;
+  #enforced = 0;
 
   constructor(inputs: readonly TopicPartition[], maxIdleMs: number, now: () => number) {
     this.#maxIdleMs = maxIdleMs;
@@ -44,7 +47,7 @@ export class PartitionGroup {
     for (const record of batch.records) buffer.records.push(record);
     buffer.nextOffset = batch.nextOffset;
     buffer.caughtUp = batch.nextOffset >= batch.lastStableOffset;
-    if (buffer.head < buffer.records.length) buffer.idleSince = null;
+    if (buffer.head < buffer.records.length || !buffer.caughtUp) buffer.idleSince = null;
     else buffer.idleSince ??= this.#now();
   }
 
@@ -63,17 +66,20 @@ export class PartitionGroup {
   peek(): ConsumedRecord | null {
     let first: ConsumedRecord | null = null;
     let next: Buffer | null = null;
+    let passes = false;
     this.#next = null;
     for (const buffer of this.#list) {
       const head = buffer.records[buffer.head];
       if (head === undefined) {
         if (!this.#mayBePassed(buffer)) return null;
+        passes = true;
       } else if (first === null || head.timestamp < first.timestamp) {
         first = head;
         next = buffer;
       }
     }
     this.#next = next;
+    this.#nextIsEnforced = passes && this.#maxIdleMs >= 0;
     return first;
   }
 
@@ -82,12 +88,26 @@ export class PartitionGroup {
     const buffer = this.#next;
     if (buffer === null) return;
     this.#next = null;
+    if (this.#nextIsEnforced) this.#enforced += 1;
     buffer.head += 1;
-    if (buffer.head === buffer.records.length) buffer.idleSince = this.#now();
+    if (buffer.head === buffer.records.length) buffer.idleSince = buffer.caughtUp ? this.#now() : null;
     else if (buffer.head > 4_096) {
       buffer.records = buffer.records.slice(buffer.head);
       buffer.head = 0;
     }
+  }
+
+  /** Records taken while another input was empty and had been idle for long enough: an earlier one may yet come (Kafka Streams' enforced processing). */
+  get enforced(): number {
+    return this.#enforced;
+  }
+
+  /** When an input will have been idle for long enough, in `now`'s time; Infinity if none is waited for. */
+  get idleEndsMs(): number {
+    if (this.#maxIdleMs <= 0 || this.#list.length === 1) return Number.POSITIVE_INFINITY;
+    const now = this.#now();
+    const ends = this.#list.map(({ idleSince }) => (idleSince ?? Number.POSITIVE_INFINITY) + this.#maxIdleMs);
+    return Math.min(...ends.filter((end) => end > now), Number.POSITIVE_INFINITY);
   }
 
   clear(): void {

@@ -11,10 +11,19 @@ const statefulTasks = (count: number): readonly SharedTask[] =>
 const member = (
   name: string,
   owned: readonly string[] = [],
-  { capacity = 1, lags = {} }: { readonly capacity?: number; readonly lags?: Readonly<Record<string, number>> } = {},
+  {
+    processId = name,
+    capacity = 1,
+    lags = {},
+  }: {
+    readonly processId?: string;
+    readonly capacity?: number;
+    readonly lags?: Readonly<Record<string, number>>;
+  } = {},
 ): SharingMember => ({
   memberId: `id-of-${name}`,
   name,
+  processId,
   capacity,
   owned: new Set(owned),
   lag: (taskId) => lags[taskId] ?? (owned.includes(taskId) ? 0 : everything),
@@ -46,6 +55,21 @@ test('tasks of one sub-topology are spread, not given to one member', () => {
         .active.map((id) => id.slice(0, 1))
         .sort(),
     ).toEqual(['0', '1']);
+});
+
+test('threads of one process keep no copies for each other, and both of its copies are not in another one', () => {
+  const tasks = statefulTasks(4);
+  const owned = [['0_0'], ['0_1'], ['0_2'], ['0_3']];
+  const members = ['a-0', 'a-1', 'b-0', 'b-1'].map((name, index) =>
+    member(name, owned[index], { processId: name.slice(0, 1) }),
+  );
+  const shares = shareTasks(tasks, members, { ...options, numStandbyReplicas: 2 });
+  const standbysOf = (process: string) =>
+    [`${process}-0`, `${process}-1`].flatMap((name) => of(shares, name).standby).sort();
+  expect([standbysOf('a'), standbysOf('b')]).toEqual([
+    ['0_2', '0_3'],
+    ['0_0', '0_1'],
+  ]);
 });
 
 describe('a task with much state', () => {
@@ -143,6 +167,7 @@ const memberList = (group: Group, lag: (name: number, task: number) => number): 
   group.capacities.map((capacity, name) => ({
     memberId: `id-of-${name}`,
     name: `${name}`,
+    processId: `${name}`,
     capacity,
     owned: new Set(
       taskList(group).flatMap(({ taskId }, index) => (group.tasks[index]?.owner === name ? [taskId] : [])),

@@ -13,6 +13,8 @@ export interface SharingMember {
   readonly memberId: string;
   /** Stable over restarts: what is decided by it does not change with a rejoin. */
   readonly name: string;
+  /** Members of one process fail together: none keeps a copy of another one's task. */
+  readonly processId: string;
   /** Share of the work, relative to the others'. */
   readonly capacity: number;
   /** Tasks it had until now. */
@@ -204,15 +206,16 @@ function placeStandbys(
   const capacity = shares.reduce((sum, share) => sum + share.member.capacity, 0);
   const fairShare = (share: Share): number =>
     Math.ceil((stateful.length * replicas * share.member.capacity) / capacity);
+  const takenIn = (processId: string, taskId: string): boolean =>
+    shares.some(
+      (share) =>
+        share.member.processId === processId &&
+        (share.active.includes(taskId) || share.standby.includes(taskId) || warmups.get(taskId) === share),
+    );
   for (let replica = 0; replica < replicas; replica += 1) {
     for (const task of stateful) {
       const taker = best(
-        shares.filter(
-          (share) =>
-            !share.active.includes(task.taskId) &&
-            !share.standby.includes(task.taskId) &&
-            warmups.get(task.taskId) !== share,
-        ),
+        shares.filter((share) => !takenIn(share.member.processId, task.taskId)),
         (share) => (share.standby.length < fairShare(share) ? 0 : 1),
         (share) => lagOf(share, task),
         (share) => (share.standby.length + share.active.length) / share.member.capacity,

@@ -320,7 +320,16 @@ export class StreamTask implements Task, TaskContext {
   }
 
   get nextPunctuationMs(): number {
-    return Math.min(this.#punctuators.nextWallClock, this.#calls?.nextDeadlineMs ?? Number.POSITIVE_INFINITY);
+    return Math.min(
+      this.#punctuators.nextWallClock,
+      this.#calls?.nextDeadlineMs ?? Number.POSITIVE_INFINITY,
+      this.#buffers.idleEndsMs,
+    );
+  }
+
+  /** Records taken while another input was empty, at its end and idle for `maxTaskIdleMs`. */
+  get enforced(): number {
+    return this.#buffers.enforced;
   }
 
   // ---- what nodes see

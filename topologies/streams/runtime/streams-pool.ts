@@ -1,31 +1,29 @@
 import { extname, join } from 'node:path';
 import type { ResourceLimits } from 'node:worker_threads';
-import { combineLatest, distinctUntilChanged, map, type Observable } from 'rxjs';
+import { combineLatest, distinctUntilChanged, map, merge, type Observable } from 'rxjs';
 import { InvalidArgumentError } from '../errors.ts';
 import type { KafkaConnection } from '../kafka/index.ts';
 import { StateFolder } from '../state/state-folder.ts';
 import { type ModuleApplication, moduleUrl } from './application-module.ts';
-import type { ApplicationState, ProcessingGuarantee } from './application-runner.ts';
-import type { FailureHandling } from './failure-handling.ts';
+import type { ApplicationState } from './application-runner.ts';
 import type { Log } from './log.ts';
+import type { RestoreProgress } from './restore-progress.ts';
 import { SupervisedThread } from './supervised-thread.ts';
+import type { ThreadSettings } from './thread-messages.ts';
 import { worstOf } from './worker.ts';
 
-export interface StreamsPoolOptions extends Pick<KafkaConnection, 'bootstrapServers' | 'ssl' | 'sasl'> {
+/** Those of a StreamsWorker go for each thread. */
+export interface StreamsPoolOptions
+  extends Pick<KafkaConnection, 'bootstrapServers' | 'ssl' | 'sasl'>,
+    Omit<ThreadSettings, 'processId'> {
   readonly applications: readonly ModuleApplication[];
   /** Threads; each runs all applications, as the instance `<instanceId>-<n>` of their groups. Default 1. */
   readonly workers?: number;
-  /** Local state goes into a folder of `instanceId` in here, and there into one for each thread. */
+  /** Local state: in here, or in a folder of `instanceId` in here; each thread has a folder in that. One process at a time. */
   readonly stateDir: string;
-  /** Stable over restarts: the places in the groups and the transactional ids hang on it. */
-  readonly instanceId: string;
-  /** Default `exactly_once`: needs brokers with transaction.version 2 (Kafka ≥ 4.0). */
-  readonly processingGuarantee?: ProcessingGuarantee;
-  /** A record whose bytes cannot be read. Default `dead-letter`. */
-  readonly onMalformed?: FailureHandling;
-  /** A record that a node fails with. Default `fail`. A module may export a function `onFailure` for its application. */
-  readonly onFailure?: FailureHandling;
-  /** Of each thread, in MB. */
+  /** Stable over restarts: the places in the groups and the transactional ids hang on it. Absent: one is made up once and kept in `stateDir`. */
+  readonly instanceId?: string;
+  /** Of each thread, in MB. Default: a young generation of 192. */
   readonly resourceLimits?: ResourceLimits;
   /** A thread that is not closed in so long is ended by force. Default 20000. */
   readonly closeTimeoutMs?: number;
@@ -38,10 +36,14 @@ const youngGenerationMb = 192;
 
 /** As many StreamsWorkers as `workers` says, each in a thread of its own (node:worker_threads), which is replaced when it fails. */
 export class StreamsPool {
+  /** As it was given, or as it is kept in `stateDir`. */
+  readonly instanceId: string;
   /** State of each application by its id: the worst of its threads'. */
   readonly states$: Observable<ReadonlyMap<string, ApplicationState>>;
   /** The worst of its applications' states. */
   readonly state$: Observable<ApplicationState>;
+  /** How far restores have come, store by store. Completes with `close`. */
+  readonly restore$: Observable<RestoreProgress>;
   readonly #threads: readonly SupervisedThread[];
   readonly #folder: StateFolder;
 
@@ -50,12 +52,18 @@ export class StreamsPool {
    * @throws StateFolderInUseError
    */
   constructor(options: StreamsPoolOptions) {
-    const { workers = 1, applications, stateDir, instanceId } = options;
+    const { applications, workers, stateDir, instanceId, resourceLimits, closeTimeoutMs, log, ...rest } = {
+      workers: 1,
+      closeTimeoutMs: 20_000,
+      log: () => {},
+      ...options,
+    };
+    const { bootstrapServers, ssl, sasl, ...settings } = rest;
     if (!(Number.isInteger(workers) && workers > 0))
       throw new InvalidArgumentError(`workers is ${workers}, not a whole number above 0; nothing was started`);
-    const folder = join(stateDir, instanceId);
+    const folder = instanceId === undefined ? stateDir : join(stateDir, instanceId);
     this.#folder = new StateFolder(folder);
-    const { bootstrapServers, ssl, sasl, processingGuarantee, onMalformed, onFailure } = options;
+    this.instanceId = instanceId ?? this.#folder.workerId();
     const modules = applications.map(({ applicationId, module, data }) => ({
       applicationId,
       url: moduleUrl(module),
@@ -71,22 +79,19 @@ export class StreamsPool {
             applications: modules,
             connection: { bootstrapServers, ...(ssl && { ssl }), ...(sasl && { sasl }) },
             stateDir: folder,
-            instanceId: `${instanceId}-${index}`,
-            settings: {
-              ...(processingGuarantee && { processingGuarantee }),
-              ...(onMalformed && { onMalformed }),
-              ...(onFailure && { onFailure }),
-            },
+            instanceId: `${this.instanceId}-${index}`,
+            settings: { ...settings, processId: this.instanceId },
           },
-          resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb, ...options.resourceLimits },
-          closeTimeoutMs: options.closeTimeoutMs ?? 20_000,
-          log: options.log ?? (() => {}),
+          resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb, ...resourceLimits },
+          closeTimeoutMs,
+          log,
         }),
     );
     const ids = modules.map(({ applicationId }) => applicationId);
     this.states$ = combineLatest(this.#threads.map(({ states$ }) => states$)).pipe(
       map((all) => new Map(ids.map((id) => [id, worstOf(all.map((states) => states.get(id) ?? 'CREATED'))]))),
     );
+    this.restore$ = merge(...this.#threads.map(({ restore$ }) => restore$));
     this.state$ = this.states$.pipe(
       map((states) => worstOf(states.values())),
       distinctUntilChanged(),

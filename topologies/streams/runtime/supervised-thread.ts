@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ResourceLimits, Worker } from 'node:worker_threads';
-import { BehaviorSubject } from 'rxjs';
+import { BehaviorSubject, Subject } from 'rxjs';
 import type { ApplicationState } from './application-runner.ts';
 import { type Log, messageOf } from './log.ts';
+import type { RestoreProgress } from './restore-progress.ts';
 import { closeThread, errorOf, type FromThread, fromPlain, type ThreadData } from './thread-messages.ts';
 
 export interface SupervisedThreadOptions {
@@ -22,6 +23,7 @@ const steadyMs = 30_000;
 export class SupervisedThread {
   /** By application. `ERROR` from the end of a thread until its successor tells otherwise. */
   readonly states$: BehaviorSubject<ReadonlyMap<string, ApplicationState>>;
+  readonly restore$ = new Subject<RestoreProgress>();
   readonly #options: SupervisedThreadOptions;
   readonly #log: Log;
   readonly #started = Promise.withResolvers<void>();
@@ -79,6 +81,9 @@ export class SupervisedThread {
       case 'states':
         this.states$.next(said.states);
         break;
+      case 'restore':
+        this.restore$.next(said.progress);
+        break;
       case 'log':
         // Of a record of fields nothing else than one is made.
         for (const [level, event, message, fields] of said.entries)
@@ -135,5 +140,6 @@ export class SupervisedThread {
     this.#isSettled = true;
     this.#started.reject(new Error(`${data.instanceId} was closed before it ran`));
     this.states$.next(this.#all('CLOSED'));
+    this.restore$.complete();
   }
 }

@@ -1,9 +1,9 @@
 import type { FetchedBatch, Fetcher, FetcherOptions, KafkaPort, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
+import { BufferedBytes } from './buffered-bytes.ts';
 import { Holds } from './holds.ts';
-import { Inlet } from './inlet.ts';
+import { Inlet, type Taker } from './inlet.ts';
 import { type Log, messageOf } from './log.ts';
-import type { StreamTask } from './stream-task.ts';
 
 export interface TaskFeedOptions {
   readonly kafka: Pick<KafkaPort, 'fetcher'>;
@@ -18,14 +18,27 @@ export interface TaskFeedOptions {
   readonly onFailed: (error: unknown) => void;
 }
 
-/** Fetching of an input stops above the first and goes on below the second. */
+/** What the feed asks of a `StreamTask`. */
+export interface FedTask extends Taker {
+  readonly inputs: readonly TopicPartition[];
+  /** Records that wait. */
+  buffered(input: TopicPartition): number;
+  /** Next offset to process. */
+  position(input: TopicPartition): number;
+}
+
+/** Fetching of an input stops above one of the first two and goes on when it is below both of the others. */
 const bufferHigh = 10_000;
+/** Of all inputs of a task together, each having an equal part: an empty one must never be stopped by a full one that waits for it. */
+const bufferHighBytes = 16 << 20;
 const bufferLow = 2_000;
+const bufferLowBytes = bufferHighBytes / 4;
 
 /** Fetches the inputs of tasks into their buffers, and not much more than these should hold. */
 export class TaskFeed {
   readonly #options: TaskFeedOptions;
-  readonly #taskOf = new Map<string, StreamTask>();
+  readonly #taskOf = new Map<string, FedTask>();
+  readonly #bytes = new BufferedBytes();
   readonly #holds: Holds;
   readonly #inlet: Inlet;
   #fetcher: Fetcher | null = null;
@@ -58,7 +71,7 @@ export class TaskFeed {
   }
 
   /** From `offset` on the records of `input` go to `task`. */
-  read(input: TopicPartition, offset: number, task: StreamTask): void {
+  read(input: TopicPartition, offset: number, task: FedTask): void {
     this.#taskOf.set(partitionName(input), task);
     this.#fetcher?.assign(input, offset);
   }
@@ -68,6 +81,7 @@ export class TaskFeed {
     this.#fetcher?.unassign(input);
     this.#inlet.forget(input);
     this.#holds.forget(input);
+    this.#bytes.forget(input);
     this.#taskOf.delete(partitionName(input));
   }
 
@@ -81,10 +95,12 @@ export class TaskFeed {
     }
   }
 
-  #took(partition: TopicPartition): void {
-    const task = this.#taskOf.get(partitionName(partition));
+  #took(batch: FetchedBatch): void {
+    const task = this.#taskOf.get(partitionName(batch));
     if (task === undefined) return;
-    if (task.buffered(partition) > bufferHigh) this.#holds.hold(partition, 'full');
+    this.#bytes.add(batch);
+    if (task.buffered(batch) > bufferHigh || this.#partOfBytes(batch, task) > bufferHighBytes)
+      this.#holds.hold(batch, 'full');
     this.#options.onTaken();
   }
 
@@ -92,8 +108,16 @@ export class TaskFeed {
   resumeDrained(): void {
     for (const partition of this.#holds.heldFor('full')) {
       const task = this.#taskOf.get(partitionName(partition));
-      if (task === undefined || task.buffered(partition) <= bufferLow) this.#holds.release(partition, 'full');
+      const isLow =
+        task === undefined ||
+        (task.buffered(partition) <= bufferLow && this.#partOfBytes(partition, task) <= bufferLowBytes);
+      if (isLow) this.#holds.release(partition, 'full');
     }
+  }
+
+  /** What the bytes of an input would be if all inputs of its task had as many. */
+  #partOfBytes(partition: TopicPartition, task: FedTask): number {
+    return this.#bytes.of(partition, task.position(partition)) * task.inputs.length;
   }
 
   async close(): Promise<void> {

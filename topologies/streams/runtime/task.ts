@@ -64,7 +64,7 @@ export interface Task {
 
   /** Epoch ms of the newest record taken so far; -1 before the first. */
   readonly streamTime: number;
-  /** When `punctuate` has something to do next, epoch ms; Infinity when never. */
+  /** When `punctuate`, or `process` after an input has been idle for long enough, has something to do next, epoch ms; Infinity when never. */
   readonly nextPunctuationMs: number;
   /** Anything to commit (outputs, state or offsets) since the last `takeCommit`. */
   readonly dirty: boolean;

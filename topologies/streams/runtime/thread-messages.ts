@@ -1,7 +1,19 @@
 import type { KafkaConnection } from '../kafka/index.ts';
-import type { ApplicationState, ProcessingGuarantee } from './application-runner.ts';
+import type { ApplicationState } from './application-runner.ts';
 import type { FailureHandling } from './failure-handling.ts';
 import type { Log } from './log.ts';
+import type { RestoreProgress } from './restore-progress.ts';
+import type { StreamsWorkerOptions } from './worker.ts';
+
+/** Options of a StreamsWorker that are the same for every thread. */
+export interface ThreadSettings
+  extends Omit<
+    StreamsWorkerOptions,
+    'applications' | 'bootstrapServers' | 'port' | 'stateDir' | 'instanceId' | 'onFailure' | 'log'
+  > {
+  /** A function of a module comes before it. */
+  readonly onFailure?: FailureHandling;
+}
 
 /** What a thread is given when it begins. */
 export interface ThreadData {
@@ -10,16 +22,13 @@ export interface ThreadData {
   /** Its own state goes into a folder of its instance id in here. */
   readonly stateDir: string;
   readonly instanceId: string;
-  readonly settings: {
-    readonly processingGuarantee?: ProcessingGuarantee;
-    readonly onMalformed?: FailureHandling;
-    readonly onFailure?: FailureHandling;
-  };
+  readonly settings: ThreadSettings;
 }
 
 /** What a thread says. */
 export type FromThread =
   | { readonly kind: 'states'; readonly states: ReadonlyMap<string, ApplicationState> }
+  | { readonly kind: 'restore'; readonly progress: RestoreProgress }
   | { readonly kind: 'log'; readonly entries: readonly Parameters<Log>[] }
   /** Every application runs. */
   | { readonly kind: 'running' }

@@ -62,6 +62,7 @@ async function run(): Promise<void> {
     flush(); // what led to it comes first
     tell({ kind: 'states', states });
   });
+  worker.restore$.subscribe((progress) => tell({ kind: 'restore', progress }));
   const started = worker.start().then(
     () => tell({ kind: 'running' }),
     (error: unknown) => tell({ kind: 'refused', error: plainError(error) }),

@@ -36,6 +36,11 @@ export interface StreamsWorkerOptions {
   readonly instanceId?: string;
   /** Default `exactly_once`: needs brokers with transaction.version 2 (Kafka ≥ 4.0). */
   readonly processingGuarantee?: ProcessingGuarantee;
+  /**
+   * How long a task waits for an input that is empty and at its end before it goes on with the others (KIP-695). Default 0: it goes on at once; one
+   * that is known to have records is waited for all the same. -1: nothing is ever waited for.
+   */
+  readonly maxTaskIdleMs?: number;
   /** A record whose bytes cannot be read. Default `dead-letter`. */
   readonly onMalformed?: FailureHandling;
   /** A record that a node fails with. Default `fail`: the application stops and begins again at this record. A function decides for each. */
@@ -56,6 +61,8 @@ export interface StreamsWorkerOptions {
   readonly maxWarmupReplicas?: number;
   /** After so long an instance that warms up asks the group anew, though it is not caught up. Default 600,000 (10 min). */
   readonly probingRebalanceIntervalMs?: number;
+  /** Instances of one process, or of one machine, name the same one: a copy is never kept beside its task. Default: the `instanceId`. */
+  readonly processId?: string;
   readonly log?: Log;
 }
 
@@ -131,7 +138,9 @@ export class StreamsWorker {
           kafka: this.#port,
           state: this.#folder,
           instanceId,
+          processId: options.processId ?? instanceId,
           guarantee: options.processingGuarantee ?? 'exactly_once',
+          maxTaskIdleMs: options.maxTaskIdleMs ?? 0,
           onMalformed: options.onMalformed ?? 'dead-letter',
           onFailure: onFailure ?? options.onFailure ?? 'fail',
           log: options.log ?? (() => {}),
