@@ -168,7 +168,7 @@ export class FetchLoop implements Fetcher {
 
   #deliver(reading: Reading, answer: FetchedPartition, readCommitted: boolean): void {
     const { topic, partition, highWatermark, logStartOffset } = answer;
-    // Who reads uncommitted records is told -1.
+    // Who reads uncommitted records reads on where an open transaction begins.
     const lastStableOffset = readCommitted ? answer.lastStableOffset : highWatermark;
     if (answer.errorCode === outOfRange) {
       void this.#outOfRange(reading); // It handles its own errors.

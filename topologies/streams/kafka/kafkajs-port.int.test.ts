@@ -1,3 +1,4 @@
+import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
 import {
@@ -132,14 +133,19 @@ async function follow(
   return seen;
 }
 
-test.each(['read_committed', 'read_uncommitted'] as const)(
-  '%s: an answer tells where reading ends for now',
-  async (isolation) => {
+test.each([
+  ['read_committed', 0],
+  ['read_uncommitted', 2],
+] as const)(
+  '%s: an answer tells where reading ends for now, also before an open transaction',
+  async (isolation, end) => {
     const topic = `ends-${isolation}`;
     await kafka.createTopics([{ name: topic, partitions: 1 }]);
-    const producer = await kafka.producer();
-    await producer.send([record(topic, 'a'), record(topic, 'b')]);
-    await producer.close();
+    const client = new Kafka({ brokers: [broker.bootstrapServers], logLevel: logLevel.NOTHING });
+    const producer = client.producer({ transactionalId: topic, maxInFlightRequests: 1, idempotent: true });
+    await producer.connect();
+    const open = await producer.transaction();
+    await open.send({ topic, messages: [{ value: 'a' }, { value: 'b' }] });
     const ends: (readonly number[])[] = [];
     const fetcher = kafka.fetcher({
       isolation,
@@ -149,8 +155,10 @@ test.each(['read_committed', 'read_uncommitted'] as const)(
       onError: () => {},
     });
     fetcher.assign({ topic, partition: 0 }, 0);
-    await expect.poll(() => ends[0]).toEqual([2, 2, 2]);
+    await expect.poll(() => ends[0]).toEqual([end, end, 2]);
     await fetcher.close();
+    await open.abort();
+    await producer.disconnect();
   },
 );
 
