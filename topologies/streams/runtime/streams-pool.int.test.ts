@@ -137,7 +137,7 @@ test('one that is started again goes on where it was, with the state that it has
   expect(await gone).toEqual([0, null]);
 }, 60_000);
 
-test('what keeps it from starting is told by its code', async () => {
+test('what keeps it from starting is told by its code, and its folder is its own', async () => {
   const module = new URL('../test/pooled-summing.ts', import.meta.url);
   const options = { workers: 2, bootstrapServers: broker.bootstrapServers, stateDir, instanceId: 'two' };
   const data = new SharedArrayBuffer(4);
@@ -147,6 +147,7 @@ test('what keeps it from starting is told by its code', async () => {
     code: 'TOPOLOGY',
     message: expect.stringMatching(/not-there\.ts could not be loaded/),
   });
+  expect(() => new StreamsPool({ ...options, applications: [] })).toThrow(/keeps its state in/);
   await none.close();
   const badly = new StreamsPool({
     ...options,
