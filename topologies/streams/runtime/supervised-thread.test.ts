@@ -51,7 +51,7 @@ describe('a thread that ends by itself is replaced, and is in error until then',
   ] as const)('%s', async (part, text) => {
     const { thread, states, logged } = play([['run', part], ['run']]);
     await thread.start();
-    await expect.poll(() => states).toEqual(['CREATED', 'RUNNING', 'ERROR', 'RUNNING']);
+    await expect.poll(() => states, { timeout: 10_000 }).toEqual(['CREATED', 'RUNNING', 'ERROR', 'RUNNING']);
     expect(logged).toMatchObject([['error', 'thread-failed', expect.stringMatching(text), { worker: 'one-0' }]]);
   });
 
@@ -64,7 +64,7 @@ describe('a thread that ends by itself is replaced, and is in error until then',
   test('and so is a successor that cannot start', async () => {
     const { thread, states, logged } = play([['run', 'throw'], ['refuse'], ['run']]);
     await thread.start();
-    await expect.poll(() => states).toEqual(['CREATED', 'RUNNING', 'ERROR', 'ERROR', 'RUNNING']);
+    await expect.poll(() => states, { timeout: 10_000 }).toEqual(['CREATED', 'RUNNING', 'ERROR', 'ERROR', 'RUNNING']);
     expect(logged.map(([, , text]) => text)).toEqual([
       expect.stringContaining('uncaught'),
       expect.stringContaining('in 200 ms: no such topic'),
@@ -87,10 +87,21 @@ test('a thread that does not close in time is ended by force', async () => {
   expect(states.at(-1)).toBe('CLOSED');
 });
 
+test('one that fails while it is closed is not replaced, and told', async () => {
+  const { thread, logged, lives } = play([['throw at close', 'run']]);
+  await thread.start();
+  await thread.close();
+  expect(logged).toMatchObject([
+    ['warn', 'close-failed', 'one-0 ended while it was closed, with work uncommitted, which comes again', {}],
+  ]);
+  expect(logged[0]?.[3]?.error).toMatchObject({ message: 'while it was closed' });
+  expect(lives()).toBe(1);
+});
+
 test('a close ends the wait for a successor, and who waits for the start', async () => {
   const { thread, states, lives } = play([['throw']]);
   const started = thread.start();
-  await expect.poll(() => states.includes('ERROR')).toBe(true);
+  await expect.poll(() => states.includes('ERROR'), { timeout: 10_000 }).toBe(true);
   await thread.close();
   await expect(started).rejects.toThrow(/one-0 was closed before it ran/);
   const before = lives();

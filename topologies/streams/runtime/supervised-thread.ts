@@ -28,7 +28,10 @@ export class SupervisedThread {
   readonly #log: Log;
   readonly #started = Promise.withResolvers<void>();
   #isSettled = false;
+  #isBegun = false;
   #thread: Worker | null = null;
+  /** It has said that all is closed. */
+  #isClosed = false;
   #exited: Promise<void> = Promise.resolve();
   #failure: unknown = null;
   #runningSince = Number.POSITIVE_INFINITY;
@@ -50,7 +53,7 @@ export class SupervisedThread {
    * @throws what keeps it from starting: no module, a missing topic, an old broker; or that it was closed meanwhile
    */
   start(): Promise<void> {
-    if (this.#thread === null && this.#closing === null) this.#begin();
+    if (!this.#isBegun && this.#closing === null) this.#begin();
     return this.#started.promise;
   }
 
@@ -62,6 +65,7 @@ export class SupervisedThread {
     const { program, data, resourceLimits } = this.#options;
     const thread = new Worker(program, { workerData: data, resourceLimits, name: data.instanceId });
     this.#thread = thread;
+    this.#isBegun = true;
     this.#failure = null;
     this.#runningSince = Number.POSITIVE_INFINITY;
     const exited = Promise.withResolvers<void>();
@@ -71,6 +75,7 @@ export class SupervisedThread {
       this.#failure = error;
     });
     thread.on('exit', (code) => {
+      this.#thread = null;
       exited.resolve();
       if (this.#closing === null) this.#ended(this.#failure ?? new Error(`it ended with exit code ${code}`));
     });
@@ -104,7 +109,8 @@ export class SupervisedThread {
         this.#isSettled = true;
         this.#started.reject(errorOf(said.error));
         break;
-      case 'closed': // 'exit' follows
+      case 'closed':
+        this.#isClosed = true; // 'exit' follows
     }
   }
 
@@ -128,13 +134,16 @@ export class SupervisedThread {
   async #close(): Promise<void> {
     const { closeTimeoutMs, data } = this.#options;
     clearTimeout(this.#restart);
-    this.#thread?.postMessage(closeThread);
+    const thread = this.#thread;
+    thread?.postMessage(closeThread);
     const late = new AbortController();
     const isLate = sleep(closeTimeoutMs, true, { signal: late.signal }).catch(() => false);
-    if (await Promise.race([isLate, this.#exited])) {
-      const text = `${data.instanceId} was ended by force after ${closeTimeoutMs} ms, with work uncommitted, which comes again`;
-      this.#log('warn', 'close-failed', text);
-      await this.#thread?.terminate();
+    const isForced = await Promise.race([isLate, this.#exited.then(() => false)]);
+    if (isForced) await thread?.terminate();
+    if (thread !== null && !this.#isClosed) {
+      const how = isForced ? `was ended by force after ${closeTimeoutMs} ms` : `ended while it was closed`;
+      const text = `${data.instanceId} ${how}, with work uncommitted, which comes again`;
+      this.#log('warn', 'close-failed', text, this.#failure === null ? {} : { error: this.#failure });
     }
     late.abort();
     this.#isSettled = true;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { closeThread, type FromThread, plainError, type ThreadData } from '../runtime/thread-messages.ts';
 
-export type Part = 'run' | 'log' | 'refuse' | 'throw' | 'exit' | 'ignore close';
+export type Part = 'run' | 'log' | 'refuse' | 'throw' | 'exit' | 'ignore close' | 'throw at close';
 
 /** `data` of the application of a played thread. */
 export interface Parts {
@@ -18,9 +18,10 @@ const [{ data } = {}] = applications;
 const { lives, count } = data as Parts; // see above
 const life = Atomics.add(new Int32Array(count), 0, 1);
 
-let closes = true;
+let closing: 'well' | 'never' | 'badly' = 'well';
 parentPort?.on('message', (said) => {
-  if (said !== closeThread || !closes) return;
+  if (said !== closeThread || closing === 'never') return;
+  if (closing === 'badly') throw new OddError('while it was closed');
   tell({ kind: 'closed' });
   process.exit(0);
 });
@@ -35,7 +36,8 @@ for (const part of lives[Math.min(life, lives.length - 1)] ?? []) {
   } else if (part === 'log')
     tell({ kind: 'log', entries: [['warn', 'odd', 'it is odd', { error: plainError(new OddError('why')) }]] });
   else if (part === 'refuse') tell({ kind: 'refused', error: plainError(new OddError('no such topic')) });
-  else if (part === 'ignore close') closes = false;
+  else if (part === 'ignore close') closing = 'never';
+  else if (part === 'throw at close') closing = 'badly';
   await sleep(20); // for what was said to be heard
   if (part === 'throw') throw new OddError('uncaught');
   if (part === 'exit') process.exit(7);
