@@ -76,6 +76,20 @@ export class BufferFullError extends EngineRuleError {
   override readonly code = 'BUFFER_FULL';
 }
 
+/**
+ * A record cannot be sent: too large for its topic, without a key for a compacted one, or to a topic that is not there or refuses us. Whether it
+ * stops the task is for `onProductionError` to say, not for `onFailure`: the record under way is not at fault. A changelog's always does.
+ */
+export class ProductionError extends EngineRuleError {
+  override readonly code = 'PRODUCTION';
+  readonly topic: string;
+
+  constructor(topic: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.topic = topic;
+  }
+}
+
 /** A piped segment emitted or failed outside the call of its own record, or completed. */
 export class PipeRuleError extends EngineRuleError {
   override readonly code = 'PIPE_RULE';

@@ -60,7 +60,13 @@ export type {
 export { Topology } from './plan/topology.ts';
 export type { TopologyDescription } from './plan/topology-description.ts';
 export type { ApplicationState, ProcessingGuarantee } from './runtime/application-runner.ts';
-export type { Failure, FailureHandler, FailureHandling } from './runtime/failure-handling.ts';
+export type {
+  Failure,
+  FailureHandler,
+  FailureHandling,
+  ProductionFailure,
+  ProductionHandler,
+} from './runtime/failure-handling.ts';
 export type { RecordMetadata, StreamRecord } from './runtime/record.ts';
 export type { RestoreProgress } from './runtime/restore-progress.ts';
 export { StreamsWorker, type StreamsWorkerOptions } from './runtime/worker.ts';

@@ -1,12 +1,14 @@
 import { BehaviorSubject, filter, firstValueFrom, Subject } from 'rxjs';
+import { ProduceRefusalError } from '../kafka/errors.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { Topology } from '../plan/topology.ts';
 import type { StateFolder } from '../state/state-folder.ts';
 import { ApplicationRun } from './application-run.ts';
-import type { FailureHandler, FailureHandling } from './failure-handling.ts';
+import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
 import { type Log, messageOf } from './log.ts';
 import { PartitionCounts } from './partition-counts.ts';
+import { ProductionLimits } from './production-limits.ts';
 import type { RestoreProgress } from './restore-progress.ts';
 import type { SharingOptions } from './share-tasks.ts';
 
@@ -22,11 +24,15 @@ export interface RunnerOptions extends SharingOptions {
   readonly guarantee: ProcessingGuarantee;
   readonly onMalformed: FailureHandling;
   readonly onFailure: FailureHandler;
+  readonly onProductionError: ProductionHandler;
   readonly log: Log;
   /** Of this instance, relative to the others'. */
   readonly capacity: number;
   readonly probingRebalanceIntervalMs: number;
 }
+
+/** 17 the name is not allowed, 29 we may not write there. */
+const topicCodes: readonly number[] = [17, 29];
 
 const firstBackoffMs = 100;
 const lastBackoffMs = 10_000;
@@ -43,6 +49,7 @@ export class ApplicationRunner {
   readonly #options: RunnerOptions;
   readonly #plan: ApplicationPlan;
   readonly #counts = new PartitionCounts();
+  readonly #limits = new ProductionLimits();
   #run: ApplicationRun | null = null;
   #closed = false;
   #restart: NodeJS.Timeout | undefined;
@@ -71,7 +78,13 @@ export class ApplicationRunner {
   async #begin(): Promise<void> {
     this.#runningSince = Number.POSITIVE_INFINITY;
     const onFailed = (error: unknown): void => this.#failed(run, error);
-    const run: ApplicationRun = new ApplicationRun(this.#options, this.#plan, this.#counts, this, onFailed);
+    const run: ApplicationRun = new ApplicationRun(
+      this.#options,
+      this.#plan,
+      { counts: this.#counts, limits: this.#limits },
+      this,
+      onFailed,
+    );
     this.#run = run;
     await run.start();
     this.#runningSince = performance.now();
@@ -86,6 +99,7 @@ export class ApplicationRunner {
     }
     if (this.#run !== run) return;
     this.#run = null;
+    this.#learnFrom(error);
     this.state$.next('ERROR');
     if (performance.now() - this.#runningSince > steadyMs) this.#backoffMs = firstBackoffMs;
     const waitMs = this.#backoffMs;
@@ -104,6 +118,15 @@ export class ApplicationRunner {
           if (this.#run !== null) this.#failed(this.#run, again);
         });
     }, waitMs);
+  }
+
+  /** A topic that refuses whatever is sent to it: the next run's records for it are production errors before they are sent. */
+  #learnFrom(error: unknown): void {
+    if (this.#options.onProductionError === 'fail') return;
+    for (let cause = error; cause instanceof Error; cause = cause.cause) {
+      if (!(cause instanceof ProduceRefusalError && topicCodes.includes(cause.errorCode))) continue;
+      this.#limits.refuse(cause.topic, cause);
+    }
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@ import type { TaskInputs } from './assignor.ts';
 import { beginnings } from './beginnings.ts';
 import { messageOf } from './log.ts';
 import type { PartitionCounts } from './partition-counts.ts';
+import type { ProductionLimits } from './production-limits.ts';
 import { rereadInputs } from './reread.ts';
 import { type RestoreStep, restoreTasks } from './restore.ts';
 import { RestoreMeter, type RestoreProgress } from './restore-progress.ts';
@@ -19,6 +20,7 @@ export interface AssignedTasksOptions {
   readonly runner: RunnerOptions;
   readonly plan: ApplicationPlan;
   readonly counts: PartitionCounts;
+  readonly limits: ProductionLimits;
   readonly feed: TaskFeed;
   readonly storages: TaskStorages;
   /** Typed stores of the application's global tables. */
@@ -117,8 +119,8 @@ export class AssignedTasks {
   }
 
   #openTask(id: string, sub: SubTopology, partition: number): StreamTask {
-    const { runner, counts, globalStores, onReady, storages } = this.#options;
-    const { applicationId, onMalformed, onFailure, log } = runner;
+    const { runner, counts, limits, globalStores, onReady, storages } = this.#options;
+    const { applicationId, onMalformed, onFailure, onProductionError, log } = runner;
     const task = new StreamTask({
       applicationId,
       sub,
@@ -129,6 +131,8 @@ export class AssignedTasks {
       now: Date.now,
       onMalformed,
       onFailure,
+      onProductionError,
+      limits,
       onReady,
       onDropped: (node, reason, record, cause) =>
         log(

@@ -90,7 +90,7 @@ export class GlobalTables implements GlobalTask {
   /** A row that nobody could read would fail every record that looks it up, so it is refused here. */
   #row(table: GlobalTable, record: ConsumedRecord): RowWrite[] {
     const refuse = (reason: string, cause: unknown): RowWrite[] => {
-      this.#deadLetters.push(deadLetterOf(record, reason, cause, this.#applicationId, 'global'));
+      this.#deadLetters.push(deadLetterOf(record, reason, cause, { application: this.#applicationId, task: 'global' }));
       return [];
     };
     if (record.key === null)

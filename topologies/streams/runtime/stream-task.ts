@@ -1,4 +1,4 @@
-import { EngineRuleError, HeldRecordError, NodeError, TaskFailedError } from '../errors.ts';
+import { EngineRuleError, HeldRecordError, NodeError, ProductionError, TaskFailedError } from '../errors.ts';
 import { partitionForKey } from '../kafka/partitioner.ts';
 import type {
   BaseOffsets,
@@ -15,13 +15,14 @@ import type { DropReason, PunctuationType, SourceNode, TaskContext } from '../pl
 import { type SubTopology, topicOf } from '../plan/topology.ts';
 import type { StateStore, TaskStorage } from '../state/state-store.ts';
 import { AsyncCalls } from './async-calls.ts';
-import { deadLetterOf } from './dead-letter.ts';
-import type { FailureHandler, FailureHandling } from './failure-handling.ts';
+import { deadLetterOf, type LetterWriter, productionLetterOf } from './dead-letter.ts';
+import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
 import { type InputPosition, InputPositions } from './input-positions.ts';
 import { LastRead } from './last-read.ts';
 import { messageOf } from './log.ts';
 import { NodeGraph } from './node-graph.ts';
 import { PartitionGroup } from './partition-group.ts';
+import type { ProductionLimits } from './production-limits.ts';
 import { Punctuators } from './punctuators.ts';
 import { prepareRecords, readRecord, Unreadable } from './read-record.ts';
 import type { AnyRecord, RecordMetadata } from './record.ts';
@@ -42,6 +43,10 @@ export interface TaskOptions {
   readonly maxTaskIdleMs?: number;
   readonly onMalformed?: FailureHandling;
   readonly onFailure?: FailureHandler;
+  /** Default `fail`. */
+  readonly onProductionError?: ProductionHandler;
+  /** What the topics do not take; absent: nothing is known. */
+  readonly limits?: Pick<ProductionLimits, 'refusalOf' | 'maxBytesOf'>;
   /** It may have become ready by itself: a call was answered, or a piped operator failed on a timer of its own. */
   readonly onReady?: () => void;
   /** Told of each record that went no further, with the reason. */
@@ -62,6 +67,7 @@ export class StreamTask implements Task, TaskContext {
   readonly partition: number;
   readonly inputs: readonly TopicPartition[];
   readonly #options: TaskOptions;
+  readonly #letters: LetterWriter;
   readonly #sources = new Map<string, SourceNode>();
   /** By topic; filled by `start`. */
   readonly #inlets = new Map<string, TaskInlet>();
@@ -88,6 +94,8 @@ export class StreamTask implements Task, TaskContext {
     this.applicationId = options.applicationId;
     this.partition = options.partition;
     this.id = taskIdOf(options.sub.id, options.partition);
+    const { applicationId: application, limits } = options;
+    this.#letters = { application, task: this.id, ...(limits && { maxBytesOf: (topic) => limits.maxBytesOf(topic) }) };
     for (const source of options.sub.sources) this.#sources.set(topicOf(options.applicationId, source), source);
     this.inputs = [...this.#sources.keys()]
       .filter((topic) => options.partition < options.partitionsOf(topic))
@@ -251,7 +259,7 @@ export class StreamTask implements Task, TaskContext {
   #refuse(raw: ConsumedRecord, source: SourceNode, { reason, cause }: Unreadable): void {
     const handling = source.internal === null ? (this.#options.onMalformed ?? 'dead-letter') : 'fail';
     if (handling === 'fail') throw new TaskFailedError(this.id, raw, cause);
-    if (handling === 'dead-letter') this.#outputs.push(deadLetterOf(raw, reason, cause, this.applicationId, this.id));
+    if (handling === 'dead-letter') this.#outputs.push(deadLetterOf(raw, reason, cause, this.#letters));
     this.#options.onDropped?.(source.name, reason, this.metadata, cause);
   }
 
@@ -267,8 +275,7 @@ export class StreamTask implements Task, TaskContext {
     const noHandler = failure instanceof EngineRuleError || failure instanceof HeldRecordError;
     const handling = noHandler ? 'fail' : this.#handlingOf(raw, node, failure);
     if (handling === 'fail') throw new TaskFailedError(this.id, raw, failure);
-    if (handling === 'dead-letter')
-      this.#outputs.push(deadLetterOf(raw, 'failed', failure, this.applicationId, this.id));
+    if (handling === 'dead-letter') this.#outputs.push(deadLetterOf(raw, 'failed', failure, this.#letters));
     this.#leaveOut(source, raw.timestamp, true);
     this.#options.onDropped?.(node, 'failed', this.metadata, failure);
   }
@@ -390,9 +397,36 @@ export class StreamTask implements Task, TaskContext {
     value: Uint8Array | null,
     timestamp: number,
     headers: readonly Header[],
+    node = topic,
   ): void {
     const to = partition ?? partitionForKey(key, this.#options.partitionsOf(topic));
-    this.#outputs.push({ topic, partition: to, timestamp, key, value, headers });
+    this.#push(node, { topic, partition: to, timestamp, key, value, headers });
+  }
+
+  #push(node: string, record: ProducedRecord): void {
+    const refusal = this.#options.limits?.refusalOf(record) ?? null;
+    if (refusal === null) this.#outputs.push(record);
+    else this.refuseToSend(node, record, refusal);
+  }
+
+  refuseToSend(node: string, record: ProducedRecord, error: ProductionError): void {
+    const handling = this.#productionHandlingOf(node, record, error);
+    const [first] = this.inputs;
+    const origin = this.metadata ?? first;
+    if (handling === 'fail' || origin === undefined) throw error;
+    if (handling === 'dead-letter') this.#outputs.push(productionLetterOf(record, error, origin, this.#letters));
+    this.#options.onDropped?.(node, 'production', this.metadata, error);
+  }
+
+  #productionHandlingOf(node: string, record: ProducedRecord, error: ProductionError): FailureHandling {
+    const { onProductionError = 'fail' } = this.#options;
+    if (typeof onProductionError !== 'function') return onProductionError;
+    try {
+      return onProductionError({ applicationId: this.applicationId, taskId: this.id, node, error, record });
+    } catch (own) {
+      const text = `onProductionError threw while it was asked about: ${error.message}`;
+      throw new ProductionError(record.topic, text, { cause: new AggregateError([own, error], text) });
+    }
   }
 
   // ---- commit
@@ -413,8 +447,20 @@ export class StreamTask implements Task, TaskContext {
     this.#inFlight = true;
     const records = this.#outputs;
     this.#outputs = [];
+    const outputs = records.length;
     this.#stores.takeDirty(records);
+    this.#checkState(records, outputs);
     return { records, offsets: this.#positions.take() };
+  }
+
+  /** State that its changelog does not take would be lost with this instance, so it cannot be left out. */
+  #checkState(records: readonly ProducedRecord[], from: number): void {
+    const { limits } = this.#options;
+    if (limits === undefined) return;
+    for (let at = from; at < records.length; at += 1) {
+      const refusal = limits.refusalOf(records[at] as ProducedRecord); // below the length
+      if (refusal !== null) throw new TaskFailedError(this.id, null, refusal);
+    }
   }
 
   committed(baseOffsets: BaseOffsets): void {

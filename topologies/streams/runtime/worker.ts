@@ -11,7 +11,7 @@ import {
   type ProcessingGuarantee,
   type RunnerOptions,
 } from './application-runner.ts';
-import type { FailureHandler, FailureHandling } from './failure-handling.ts';
+import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
 import type { Log } from './log.ts';
 import type { RestoreProgress } from './restore-progress.ts';
 
@@ -33,6 +33,8 @@ export interface StreamsWorkerOptions {
   readonly onMalformed?: FailureHandling;
   /** A record that a node fails with. Default `fail`: the application stops and begins again at this record. A function decides for each. */
   readonly onFailure?: FailureHandler;
+  /** A record that cannot be sent: too large, or refused by its topic. Default `fail`. A function decides for each. */
+  readonly onProductionError?: ProductionHandler;
   /**
    * Share of the tasks relative to that of other instances: two of capacity 2 and 1 have two thirds and one third of them. Kafka Streams goes by
    * the number of stream threads; an instance of ours has one. Default 1.
@@ -121,6 +123,7 @@ export class StreamsWorker {
           guarantee: options.processingGuarantee ?? 'exactly_once',
           onMalformed: options.onMalformed ?? 'dead-letter',
           onFailure: options.onFailure ?? 'fail',
+          onProductionError: options.onProductionError ?? 'fail',
           log: options.log ?? (() => {}),
           ...sharing,
         }),

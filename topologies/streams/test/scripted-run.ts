@@ -29,6 +29,7 @@ export function setUp(topology: Topology = summing(), partitions = 1, options: P
     guarantee: 'exactly_once',
     onMalformed: 'dead-letter',
     onFailure: 'fail',
+    onProductionError: 'fail',
     log: (_level, event, message) => logged.push(`${event}: ${message}`),
     capacity: 1,
     numStandbyReplicas: 0,
