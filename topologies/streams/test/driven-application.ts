@@ -179,7 +179,9 @@ export class DrivenApplication {
 
   #deliverGlobal(partition: TopicPartition, max: number): void {
     this.#globals.addRecords(this.#broker.fetch(partition, this.#globals.position(partition), max));
-    this.#broker.append(this.#globals.takeDeadLetters());
+    const { letters, sent } = this.#globals.takeDeadLetters();
+    this.#broker.append(letters);
+    sent();
   }
 
   /** Delivers the next record of one partition, processes it and commits. */
