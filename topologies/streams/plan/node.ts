@@ -15,6 +15,7 @@ export type DropReason =
   | 'malformed'
   | 'failed'
   | 'production'
+  | 'parked'
   | 'negative-timestamp'
   | 'stale';
 

@@ -134,6 +134,13 @@ export class AssignedTasks {
       onProductionError,
       limits,
       onReady,
+      onRedriven: (redrive, taken, left) =>
+        log(
+          left === 0 ? 'info' : 'warn',
+          'redriven',
+          `${applicationId} task ${id}: ${taken} records of a parked key were processed, ${left} stay parked`,
+          { ...redrive, taken, left },
+        ),
       onDropped: (node, reason, record, cause) =>
         log(
           cause === undefined ? 'info' : 'warn',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Serdes, StreamsBuilder } from '../index.ts';
+import { StreamsBuilder } from '../index.ts';
 import { InMemoryBroker } from '../kafka/in-memory-broker.ts';
 import type { ProducedRecord } from '../kafka/port.ts';
 import { MemoryStorage } from '../state/memory-storage.ts';

@@ -33,6 +33,11 @@ export interface StreamsWorkerOptions {
   readonly onMalformed?: FailureHandling;
   /** A record that a node fails with. Default `fail`: the application stops and begins again at this record. A function decides for each. */
   readonly onFailure?: FailureHandler;
+  /**
+   * A dead letter parks its key: what comes of it later waits, in order, until it is redriven. Costs a changelog and a redrive topic for each
+   * sub-topology. Default false. It is part of what the instances of an application must agree on.
+   */
+  readonly parkDeadLetters?: boolean;
   /** A record that cannot be sent: too large, or refused by its topic. Default `fail`. A function decides for each. */
   readonly onProductionError?: ProductionHandler;
   /**
@@ -116,7 +121,7 @@ export class StreamsWorker {
       ({ applicationId, topology }) =>
         new ApplicationRunner({
           applicationId,
-          topology,
+          topology: options.parkDeadLetters ? topology.parkingDeadLetters() : topology,
           kafka: this.#port,
           state: this.#folder,
           instanceId,

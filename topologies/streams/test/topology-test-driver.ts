@@ -32,6 +32,8 @@ export interface DriverOptions {
   readonly onMalformed?: FailureHandling;
   readonly onFailure?: FailureHandler;
   readonly onProductionError?: ProductionHandler;
+  /** See `StreamsWorkerOptions`. To redrive a key, send a record of it without a value to `<application-id>-<sub-topology>-redrive`. */
+  readonly parkDeadLetters?: boolean;
   /** `max.message.bytes` by topic; where nothing is said, there is no limit. */
   readonly maxMessageBytes?: Readonly<Record<string, number>>;
   /** Storage of a task; called again for the same task after a crash. Default: memory that is lost with the crash. */
@@ -94,7 +96,7 @@ export class TopologyTestDriver implements Disposable {
     const all = topologies instanceof Topology ? { [options.applicationId ?? 'test']: topologies } : topologies;
     this.#applications = Object.entries(all).map(
       ([id, topology]) =>
-        new DrivenApplication(id, topology, this.broker, {
+        new DrivenApplication(id, options.parkDeadLetters ? topology.parkingDeadLetters() : topology, this.broker, {
           now: () => this.#nowMs,
           partitionsOf: this.#partitionsOf,
           onMalformed: options.onMalformed ?? 'dead-letter',
