@@ -66,6 +66,19 @@ export class HeldRecordError extends NodeError {
   }
 }
 
+/** A worker was not closed in its time. What it had not committed comes again; what was in flight is found in the changelogs. */
+export class CloseTimeoutError extends StreamsError {
+  readonly code = 'CLOSE_TIMEOUT';
+  /** Those that were not closed; none: the connections were not. */
+  readonly applications: readonly string[];
+
+  constructor(timeoutMs: number, applications: readonly string[]) {
+    const what = applications.length > 0 ? applications.join(', ') : 'the connections';
+    super(`not closed within ${timeoutMs} ms: ${what}; what was not committed comes again. End the process.`);
+    this.applications = applications;
+  }
+}
+
 /** A rule of the engine was broken, so no handler is asked: going on would give wrong results. */
 export class EngineRuleError extends StreamsError {
   readonly code: string = 'ENGINE_RULE';

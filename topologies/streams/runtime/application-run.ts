@@ -52,6 +52,7 @@ export class ApplicationRun {
   #globalFeed: GlobalFeed | null = null;
   #committer: Committer | null = null;
   #membership: Membership | null = null;
+  #paused = false;
   #starting: Promise<void> = Promise.resolve();
   #assigning: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
@@ -61,7 +62,7 @@ export class ApplicationRun {
     options: RunnerOptions,
     plan: ApplicationPlan,
     { counts, limits }: KnownTopics,
-    { state$, restore$ }: Pick<ApplicationRunner, 'state$' | 'restore$'>,
+    { state$, restore$, paused }: Pick<ApplicationRunner, 'state$' | 'restore$' | 'paused'>,
     onFailed: (error: unknown) => void,
   ) {
     this.#options = options;
@@ -124,6 +125,7 @@ export class ApplicationRun {
       onCommitted: (offsets) => purge.committed(offsets, performance.now()),
       onFailed: (error) => this.#fail(error),
     });
+    if (paused) this.pause();
   }
 
   /** Resolves when its place in the group is taken and its first tasks run. @throws also when it is closed meanwhile */
@@ -223,7 +225,22 @@ export class ApplicationRun {
     if (!(await this.#tasks.take(wanted, { stayed, ending: signal, moving }))) return;
     signal.throwIfAborted();
     this.#cycle.resume();
-    this.#state$.next('RUNNING');
+    this.#state$.next(this.#paused ? 'PAUSED' : 'RUNNING');
+  }
+
+  /** Nothing is fetched or processed until `resume`, and no punctuator runs; the place in the group, restores and global tables go on. */
+  pause(): void {
+    this.#paused = true;
+    this.#cycle.pause();
+    this.#feed.pause();
+    if (this.#state$.value === 'RUNNING') this.#state$.next('PAUSED');
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#feed.resume();
+    this.#cycle.goOn();
+    if (this.#state$.value === 'PAUSED') this.#state$.next('RUNNING');
   }
 
   #waits(partition: TopicPartition, error: unknown): void {
@@ -236,6 +253,11 @@ export class ApplicationRun {
     this.#cycle.end();
     this.#ending.abort(error);
     this.#onFailed(error);
+  }
+
+  /** Of a close that takes too long: nothing more is committed, and nothing more written to the disk. */
+  abandon(): void {
+    this.#cycle.abandon();
   }
 
   /** @param failed true: nothing more is committed */

@@ -12,7 +12,7 @@ import { ProductionLimits } from './production-limits.ts';
 import type { RestoreProgress } from './restore-progress.ts';
 import type { SharingOptions } from './share-tasks.ts';
 
-export type ApplicationState = 'CREATED' | 'REBALANCING' | 'RESTORING' | 'RUNNING' | 'ERROR' | 'CLOSED';
+export type ApplicationState = 'CREATED' | 'REBALANCING' | 'RESTORING' | 'RUNNING' | 'PAUSED' | 'ERROR' | 'CLOSED';
 export type ProcessingGuarantee = 'exactly_once' | 'at_least_once';
 
 export interface RunnerOptions extends SharingOptions {
@@ -45,12 +45,14 @@ const steadyMs = 30_000;
  */
 export class ApplicationRunner {
   readonly state$ = new BehaviorSubject<ApplicationState>('CREATED');
+  readonly applicationId: string;
   readonly restore$ = new Subject<RestoreProgress>();
   readonly #options: RunnerOptions;
   readonly #plan: ApplicationPlan;
   readonly #counts = new PartitionCounts();
   readonly #limits = new ProductionLimits();
   #run: ApplicationRun | null = null;
+  #paused = false;
   #closed = false;
   #restart: NodeJS.Timeout | undefined;
   #backoffMs = firstBackoffMs;
@@ -59,18 +61,21 @@ export class ApplicationRunner {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.applicationId = options.applicationId;
     this.#plan = options.topology.plan(options.applicationId);
   }
 
   /**
-   * Resolves when it runs: joined, its tasks restored. A run that fails in between begins again, and this goes on waiting.
+   * Resolves when it runs, or is paused: joined, its tasks restored. A run that fails in between begins again, and this goes on waiting.
    * @throws what kept it from joining: a missing topic, an old broker; or that it was closed meanwhile
    */
   async start(): Promise<void> {
     await this.#begin().catch((error: unknown) => {
       if (this.#run !== null) throw error; // else it has failed on the way, and begins again
     });
-    const settled = this.state$.pipe(filter((state) => state === 'RUNNING' || state === 'CLOSED'));
+    const settled = this.state$.pipe(
+      filter((state) => state === 'RUNNING' || state === 'PAUSED' || state === 'CLOSED'),
+    );
     if ((await firstValueFrom(settled)) === 'CLOSED')
       throw new Error(`${this.#options.applicationId} was closed before it ran`);
   }
@@ -127,6 +132,29 @@ export class ApplicationRunner {
       if (!(cause instanceof ProduceRefusalError && topicCodes.includes(cause.errorCode))) continue;
       this.#limits.refuse(cause.topic, cause);
     }
+  }
+
+  /** The next run begins paused too. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#run?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#run?.resume();
+  }
+
+  /** Of a close that takes too long, and goes on without anybody waiting for it. @returns false: it was closed already */
+  abandon(): boolean {
+    if (this.state$.value === 'CLOSED') return false;
+    this.#run?.abandon();
+    this.state$.next('ERROR');
+    return true;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BehaviorSubject, combineLatest, map, merge, type Observable, type Subscription } from 'rxjs';
-import { InvalidArgumentError } from '../errors.ts';
+import { CloseTimeoutError, InvalidArgumentError } from '../errors.ts';
 import { KafkajsPort } from '../kafka/kafkajs-port.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import type { Topology } from '../plan/topology.ts';
@@ -12,7 +13,7 @@ import {
   type RunnerOptions,
 } from './application-runner.ts';
 import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
-import type { Log } from './log.ts';
+import { type Log, messageOf } from './log.ts';
 import type { RestoreProgress } from './restore-progress.ts';
 
 export interface StreamsWorkerOptions {
@@ -85,7 +86,15 @@ function sharingOf(
 }
 
 /** Worst first: what the worker as a whole is said to be. */
-const order: readonly ApplicationState[] = ['ERROR', 'CREATED', 'REBALANCING', 'RESTORING', 'RUNNING', 'CLOSED'];
+const order: readonly ApplicationState[] = [
+  'ERROR',
+  'CREATED',
+  'REBALANCING',
+  'RESTORING',
+  'PAUSED',
+  'RUNNING',
+  'CLOSED',
+];
 
 /** Runs several applications in one process, each in a group of its own. */
 export class StreamsWorker {
@@ -101,6 +110,8 @@ export class StreamsWorker {
   readonly #ownsPort: boolean;
   readonly #folder: StateFolder;
   readonly #watching: Subscription;
+  readonly #log: Log;
+  #closing: Promise<void> | null = null;
 
   /** @throws StateFolderInUseError */
   constructor(options: StreamsWorkerOptions) {
@@ -108,6 +119,7 @@ export class StreamsWorker {
       throw new TypeError('a worker needs bootstrapServers or a port; nothing was started');
     }
     const sharing = sharingOf(options);
+    this.#log = options.log ?? (() => {});
     this.#folder = new StateFolder(
       options.instanceId === undefined ? options.stateDir : join(options.stateDir, options.instanceId),
     );
@@ -129,7 +141,7 @@ export class StreamsWorker {
           onMalformed: options.onMalformed ?? 'dead-letter',
           onFailure: options.onFailure ?? 'fail',
           onProductionError: options.onProductionError ?? 'fail',
-          log: options.log ?? (() => {}),
+          log: this.#log,
           ...sharing,
         }),
     );
@@ -154,8 +166,50 @@ export class StreamsWorker {
     await Promise.all(this.#runners.map((runner) => runner.start()));
   }
 
-  /** Commits what is done, keeps the places in the groups for a restart. */
-  async close(): Promise<void> {
+  /**
+   * Processes and fetches nothing until `resume`, and runs no punctuator (KIP-834); what is done is committed. The places in the groups stay, and
+   * restores and global tables go on. Before `start`, too: then it starts paused.
+   * @param applicationId default: all. @throws InvalidArgumentError – it is none of ours
+   */
+  pause(applicationId?: string): void {
+    for (const runner of this.#chosen(applicationId)) runner.pause();
+  }
+
+  /** Undoes `pause`. */
+  resume(applicationId?: string): void {
+    for (const runner of this.#chosen(applicationId)) runner.resume();
+  }
+
+  #chosen(applicationId: string | undefined): readonly ApplicationRunner[] {
+    if (applicationId === undefined) return this.#runners;
+    const chosen = this.#runners.filter((runner) => runner.applicationId === applicationId);
+    if (chosen.length > 0) return chosen;
+    const all = this.#runners.map((runner) => runner.applicationId).join(', ');
+    throw new InvalidArgumentError(
+      `there is no application ${applicationId} here; there are ${all}. Nothing was changed.`,
+    );
+  }
+
+  /**
+   * Commits what is done, keeps the places in the groups for a restart.
+   * @param options.timeoutMs after which it gives up: nothing more is committed, nor written to the disk. Absent: as long as it takes
+   * @throws CloseTimeoutError – it gave up. The state folder stays in use until the rest has ended, or the process
+   */
+  async close({ timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close();
+    if (timeoutMs === undefined) return this.#closing;
+    const timer = new AbortController();
+    const late = sleep(timeoutMs, true, { signal: timer.signal }).catch(() => false); // stopped: the close was first
+    const isLate = await Promise.race([this.#closing.then(() => false), late]).finally(() => timer.abort());
+    if (!isLate) return;
+    this.#closing.catch((error: unknown) => this.#log('warn', 'close-failed', messageOf(error), { error }));
+    const left = this.#runners.filter((runner) => runner.abandon()).map((runner) => runner.applicationId);
+    const error = new CloseTimeoutError(timeoutMs, left);
+    this.#log('error', 'close-gave-up', error.message, { error });
+    throw error;
+  }
+
+  async #close(): Promise<void> {
     await Promise.all(this.#runners.map((runner) => runner.close()));
     this.#watching.unsubscribe();
     if (this.#ownsPort) await this.#port.close();
