@@ -24,7 +24,7 @@ export class DeadLetters {
     });
     await producer.send(
       bad.map(({ record, reason, cause }) =>
-        deadLetterOf(record, reason, cause, `projection-${projection}`, `build-${build}`),
+        deadLetterOf(record, reason, cause, { application: `projection-${projection}`, task: `build-${build}` }),
       ),
     );
   }

@@ -66,6 +66,19 @@ export class HeldRecordError extends NodeError {
   }
 }
 
+/** A worker was not closed in its time. What it had not committed comes again; what was in flight is found in the changelogs. */
+export class CloseTimeoutError extends StreamsError {
+  readonly code = 'CLOSE_TIMEOUT';
+  /** Those that were not closed; none: the connections were not. */
+  readonly applications: readonly string[];
+
+  constructor(timeoutMs: number, applications: readonly string[]) {
+    const what = applications.length > 0 ? applications.join(', ') : 'the connections';
+    super(`not closed within ${timeoutMs} ms: ${what}; what was not committed comes again. End the process.`);
+    this.applications = applications;
+  }
+}
+
 /** A rule of the engine was broken, so no handler is asked: going on would give wrong results. */
 export class EngineRuleError extends StreamsError {
   readonly code: string = 'ENGINE_RULE';
@@ -74,6 +87,20 @@ export class EngineRuleError extends StreamsError {
 /** A buffer that must not send early is full. It stops the task also where failures make dead letters: that is what was asked for. */
 export class BufferFullError extends EngineRuleError {
   override readonly code = 'BUFFER_FULL';
+}
+
+/**
+ * A record cannot be sent: too large for its topic, without a key for a compacted one, or to a topic that is not there or refuses us. Whether it
+ * stops the task is for `onProductionError` to say, not for `onFailure`: the record under way is not at fault. A changelog's always does.
+ */
+export class ProductionError extends EngineRuleError {
+  override readonly code = 'PRODUCTION';
+  readonly topic: string;
+
+  constructor(topic: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.topic = topic;
+  }
 }
 
 /** A piped segment emitted or failed outside the call of its own record, or completed. */

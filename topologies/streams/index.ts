@@ -61,7 +61,13 @@ export { Topology } from './plan/topology.ts';
 export type { TopologyDescription } from './plan/topology-description.ts';
 export type { ModuleApplication } from './runtime/application-module.ts';
 export type { ApplicationState, ProcessingGuarantee } from './runtime/application-runner.ts';
-export type { Failure, FailureHandler, FailureHandling } from './runtime/failure-handling.ts';
+export type {
+  Failure,
+  FailureHandler,
+  FailureHandling,
+  ProductionFailure,
+  ProductionHandler,
+} from './runtime/failure-handling.ts';
 export type { RecordMetadata, StreamRecord } from './runtime/record.ts';
 export type { RestoreProgress } from './runtime/restore-progress.ts';
 export { StreamsPool, type StreamsPoolOptions } from './runtime/streams-pool.ts';

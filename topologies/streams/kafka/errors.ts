@@ -33,6 +33,22 @@ export class BrokerRefusalError extends StreamsError {
   }
 }
 
+/** A broker does not take the records of one partition. */
+export class ProduceRefusalError extends BrokerRefusalError {
+  readonly topic: string;
+  readonly partition: number;
+
+  constructor(
+    { topic, partition }: { readonly topic: string; readonly partition: number },
+    errorCode: number,
+    detail?: string | null,
+  ) {
+    super(`Produce to ${topic}-${partition}`, errorCode, { ...(detail && { detail }) });
+    this.topic = topic;
+    this.partition = partition;
+  }
+}
+
 /** The brokers cannot do what was asked of them; the message names the cure. */
 export class UnsupportedBrokerError extends StreamsError {
   readonly code = 'UNSUPPORTED_BROKER';

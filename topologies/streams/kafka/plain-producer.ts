@@ -1,7 +1,7 @@
 import { ByteWriter } from './bytes.ts';
 import { Backoff, type ClusterClient, isTransient, type Links } from './cluster-client.ts';
-import { BrokerConnectionError, BrokerRefusalError } from './errors.ts';
-import { type BaseOffsets, type PlainProducer, type ProducedRecord, partitionName } from './port.ts';
+import { BrokerConnectionError, BrokerRefusalError, ProduceRefusalError } from './errors.ts';
+import { type BaseOffsets, type PlainProducer, type ProducedRecord, partitionName, type SendOptions } from './port.ts';
 import { cutIntoRounds, encodeRound } from './produce-rounds.ts';
 import { initProducerIdRequest, type ProducerId, produceRequest } from './protocol.ts';
 
@@ -22,8 +22,8 @@ export class IdempotentProducer implements PlainProducer {
     this.#links = client.links();
   }
 
-  send(records: readonly ProducedRecord[]): Promise<BaseOffsets> {
-    const run = this.#last.then(() => this.#send(records));
+  send(records: readonly ProducedRecord[], options: SendOptions = {}): Promise<BaseOffsets> {
+    const run = this.#last.then(() => this.#send(records, options));
     this.#last = run.catch(() => {}); // Its caller has it.
     return run;
   }
@@ -33,10 +33,10 @@ export class IdempotentProducer implements PlainProducer {
     this.#links.close();
   }
 
-  async #send(records: readonly ProducedRecord[]): Promise<BaseOffsets> {
+  async #send(records: readonly ProducedRecord[], { maxBytesOf }: SendOptions): Promise<BaseOffsets> {
     const baseOffsets = new Map<string, number>();
     try {
-      for (const round of cutIntoRounds(records)) {
+      for (const round of cutIntoRounds(records, maxBytesOf)) {
         this.#producer ??= await this.#initialise();
         this.#slab.reset();
         const { producerId, producerEpoch } = this.#producer;
@@ -89,7 +89,7 @@ export class IdempotentProducer implements PlainProducer {
                 if (!baseOffsets.has(name)) baseOffsets.set(name, baseOffset);
                 continue;
               }
-              cause = new BrokerRefusalError(`Produce to ${name}`, errorCode, { ...(message && { detail: message }) });
+              cause = new ProduceRefusalError({ topic, partition }, errorCode, message);
               if (!isTransient(errorCode)) throw cause;
               again.push(...group.filter((one) => one.topic === topic && one.partition === partition));
             }

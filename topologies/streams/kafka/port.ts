@@ -145,7 +145,12 @@ export interface Membership {
   leave(options: { readonly forget: boolean }): Promise<void>;
 }
 
-export interface Transaction {
+export interface SendOptions {
+  /** max.message.bytes of a topic, where it is known: no batch is made larger, if its records can be sent apart. */
+  readonly maxBytesOf?: (topic: string) => number;
+}
+
+export interface Transaction extends SendOptions {
   readonly records: readonly ProducedRecord[];
   readonly offsets: readonly CommittedOffset[];
   readonly group: GroupMetadata;
@@ -167,7 +172,7 @@ export interface TransactionalProducer {
 
 /** Idempotent, without transactions: for at_least_once and for tools. */
 export interface PlainProducer {
-  send(records: readonly ProducedRecord[]): Promise<BaseOffsets>;
+  send(records: readonly ProducedRecord[], options?: SendOptions): Promise<BaseOffsets>;
   close(): Promise<void>;
 }
 

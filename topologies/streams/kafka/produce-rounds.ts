@@ -3,7 +3,10 @@ import { type ProducedRecord, partitionName } from './port.ts';
 import type { PartitionBatch } from './protocol.ts';
 import { recordSizeBound, writeBatch } from './record-batch.ts';
 
-/** Below the broker's default message.max.bytes (1,048,588), which bounds a batch. A larger record goes alone and is the broker's to judge. */
+/**
+ * Below the broker's default message.max.bytes (1,048,588), which bounds a batch; a topic's own limit may be lower. A larger record goes alone and
+ * is the broker's to judge.
+ */
 const maxBatchBytes = 900_000;
 
 /** Records of one partition that fit one batch. */
@@ -12,13 +15,18 @@ export type Share = readonly ProducedRecord[];
 /**
  * A request holds one batch per partition, so what does not fit is sent in rounds, one after the other's answer: the broker wants the
  * sequence numbers of a partition without a gap.
+ * @param maxBytesOf max.message.bytes of a topic
  */
-export const cutIntoRounds = (records: readonly ProducedRecord[]): readonly (readonly Share[])[] => {
+export const cutIntoRounds = (
+  records: readonly ProducedRecord[],
+  maxBytesOf?: (topic: string) => number,
+): readonly (readonly Share[])[] => {
   const rounds: Share[][] = [];
   for (const list of byPartition(records)) {
     let round = 0;
     let from = 0;
     let size = 61;
+    const maxBytes = Math.min(maxBatchBytes, maxBytesOf?.(list[0]?.topic ?? '') ?? maxBatchBytes);
     const cut = (to: number): void => {
       rounds[round] ??= [];
       rounds[round]?.push(from === 0 && to === list.length ? list : list.slice(from, to));
@@ -28,7 +36,7 @@ export const cutIntoRounds = (records: readonly ProducedRecord[]): readonly (rea
     };
     list.forEach((record, index) => {
       const bound = recordSizeBound(record);
-      if (index > from && size + bound > maxBatchBytes) cut(index);
+      if (index > from && size + bound > maxBytes) cut(index);
       size += bound;
     });
     cut(list.length);

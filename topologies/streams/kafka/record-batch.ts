@@ -44,6 +44,13 @@ export const recordSizeBound = (record: ProducedRecord): number => {
   return size;
 };
 
+/** Exact size of a batch that holds this record alone, which is what a topic's max.message.bytes bounds. */
+export const soleBatchSize = (record: ProducedRecord): number => {
+  let size = 3 + fieldSize(record.key) + fieldSize(record.value) + varintSize(record.headers.length);
+  for (const header of record.headers) size += headerSize(header);
+  return headerBytes + varintSize(size) + size;
+};
+
 const putField = (slab: Uint8Array, at: number, bytes: Uint8Array | null): number =>
   bytes === null ? putVarint(slab, at, -1) : putBytes(slab, putVarint(slab, at, bytes.length), bytes);
 

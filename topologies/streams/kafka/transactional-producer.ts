@@ -1,6 +1,12 @@
 import { ByteWriter } from './bytes.ts';
 import { Backoff, type ClusterClient, isTransient, type Links } from './cluster-client.ts';
-import { BrokerConnectionError, BrokerRefusalError, FencedError, TransactionAbortedError } from './errors.ts';
+import {
+  BrokerConnectionError,
+  BrokerRefusalError,
+  FencedError,
+  ProduceRefusalError,
+  TransactionAbortedError,
+} from './errors.ts';
 import { type BaseOffsets, partitionName, type Transaction, type TransactionalProducer } from './port.ts';
 import { cutIntoRounds, encodeRound } from './produce-rounds.ts';
 import {
@@ -92,7 +98,7 @@ export class AlternatingProducer implements TransactionalProducer {
     this.#controlLinks.close();
   }
 
-  async #commit({ records, offsets, group }: Transaction): Promise<BaseOffsets> {
+  async #commit({ records, offsets, group, maxBytesOf }: Transaction): Promise<BaseOffsets> {
     if (this.#closed) throw new FencedError('The producer is closed; nothing was written');
     if (this.#fenced) throw this.#fenced;
     const baseOffsets = new Map<string, number>();
@@ -104,7 +110,7 @@ export class AlternatingProducer implements TransactionalProducer {
     const withinMs = transactionTimeoutMs;
     try {
       const sequences = new Map<string, number>();
-      const rounds = cutIntoRounds(records);
+      const rounds = cutIntoRounds(records, maxBytesOf);
       let offsetsWritten: Promise<void> | null = null;
       for (const round of rounds.length > 0 ? rounds : [[]]) {
         this.#slab.reset();
@@ -158,7 +164,7 @@ export class AlternatingProducer implements TransactionalProducer {
             } else if (errorCode === concurrentTransactions || isTransient(errorCode)) {
               again.push(...group.filter((one) => one.topic === topic && one.partition === partition));
             } else {
-              throw new BrokerRefusalError(`Produce to ${name}`, errorCode, { ...(message && { detail: message }) });
+              throw new ProduceRefusalError({ topic, partition }, errorCode, message);
             }
           }
         } catch (error) {

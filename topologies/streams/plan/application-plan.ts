@@ -30,6 +30,8 @@ export interface SourcePlan {
   readonly topic: string;
   /** Written by this application alone: the worker creates it (`cleanup.policy=delete`, `retention.ms=-1`) and purges it after commits. */
   readonly internal: boolean;
+  /** Asks the sub-topology's tasks for what they have parked: written by operators, as wide as the sub-topology, outside of its time. */
+  readonly redrive?: true;
   /** Only of internal topics: a count that the author fixed; null: that of the widest topic upstream or beside it in a join. */
   readonly partitions: number | null;
   /** Where to begin when the group has no committed offset. */

@@ -1,5 +1,6 @@
 import type { OperatorFunction } from 'rxjs';
-import type { Header } from '../kafka/port.ts';
+import type { ProductionError } from '../errors.ts';
+import type { Header, ProducedRecord } from '../kafka/port.ts';
 import type { AnyRecord, RecordMetadata } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
 import type { StoreHost } from '../state/key-value-store.ts';
@@ -13,6 +14,8 @@ export type DropReason =
   | 'out-of-order'
   | 'malformed'
   | 'failed'
+  | 'production'
+  | 'parked'
   | 'negative-timestamp'
   | 'stale';
 
@@ -47,7 +50,11 @@ export interface TaskContext {
    * with then has no dead letter, since the record under way is another one: it stops the task, as in a punctuator.
    */
   resume(held: { readonly timestamp: number; readonly metadata: RecordMetadata | null }, run: () => void): void;
-  /** Partition null: chosen by the key's bytes, as Kafka's default partitioner does. */
+  /**
+   * Partition null: chosen by the key's bytes, as Kafka's default partitioner does.
+   * @param node that is told to `onProductionError`; default: the topic
+   * @throws ProductionError – the record cannot be sent, and the application fails with it
+   */
   produce(
     topic: string,
     partition: number | null,
@@ -55,7 +62,10 @@ export interface TaskContext {
     value: Uint8Array | null,
     timestamp: number,
     headers: readonly Header[],
+    node?: string,
   ): void;
+  /** A record that cannot be sent: `onProductionError` decides. @throws `error`, where it says `fail` */
+  refuseToSend(node: string, record: ProducedRecord, error: ProductionError): void;
 }
 
 /** Makes one store of one task: over rows that the engine keeps for it, … */

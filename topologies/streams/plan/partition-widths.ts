@@ -11,7 +11,7 @@ export function internalWidths(
   external: ReadonlyMap<string, number>,
 ): ReadonlyMap<string, number> {
   const sources = plan.subTopologies.flatMap((sub) => sub.sources);
-  const internal = sources.filter((source) => source.internal);
+  const internal = sources.filter((source) => source.internal && !source.redrive);
   const fixed = new Map(
     internal.flatMap(({ topic, partitions }) => (partitions === null ? [] : [[topic, partitions]])),
   );
@@ -36,7 +36,13 @@ export function internalWidths(
       changed = true;
     }
   }
-  return new Map([...widths].map(([topic, width]) => [topic, fixed.get(topic) ?? Math.max(1, width)]));
+  const all = new Map([...widths].map(([topic, width]) => [topic, fixed.get(topic) ?? Math.max(1, width)]));
+  for (const { sources } of plan.subTopologies) {
+    const fed = sources.filter((source) => !source.redrive);
+    const width = Math.max(1, ...fed.map(({ topic }) => external.get(topic) ?? all.get(topic) ?? 1));
+    for (const { topic, redrive } of sources) if (redrive) all.set(topic, width);
+  }
+  return all;
 }
 
 /** Topics that joins tie together, also by way of a third one; a topic that none ties is alone. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { TopologyError } from '../errors.ts';
+import { parkedRecords } from '../state/parked-records.ts';
 import type { ApplicationPlan, SourcePlan, StorePlan, SubTopologyPlan } from './application-plan.ts';
 import { describeMermaid } from './describe-mermaid.ts';
 import { describeText } from './describe-text.ts';
@@ -13,7 +14,12 @@ export interface SubTopology {
   readonly sources: readonly SourceNode[];
   readonly sinks: readonly SinkNode[];
   readonly stores: readonly TaskStoreBuilder[];
+  /** Where its tasks are asked to process what they have parked, without the application id; null: dead letters park nothing. */
+  readonly redriveTopic: string | null;
 }
+
+/** The store of a sub-topology for what waits behind its dead letters. */
+export const parkedStoreOf = (subTopology: number): string => `${subTopology}-parked`;
 
 export const internalTopicOf = (applicationId: string, topic: string): string => `${applicationId}-${topic}`;
 export const changelogTopicOf = (applicationId: string, store: string): string => `${applicationId}-${store}-changelog`;
@@ -22,24 +28,35 @@ export const changelogTopicOf = (applicationId: string, store: string): string =
 export const topicOf = (applicationId: string, node: SourceNode): string =>
   node.internal === null ? node.topic : internalTopicOf(applicationId, node.topic);
 
+interface CheckedGraph {
+  readonly nodes: readonly TopologyNode[];
+  readonly stores: ReadonlyMap<string, TaskStoreBuilder>;
+  readonly globalTables: readonly GlobalTable[];
+  readonly coPartitioned: readonly CoPartitioned[];
+}
+
 /** The graph that an author wrote, checked and cut into sub-topologies; it knows no application id and no partition yet. */
 export class Topology {
   readonly subTopologies: readonly SubTopology[];
   readonly globalTables: readonly GlobalTable[];
   readonly coPartitioned: readonly CoPartitioned[];
 
-  constructor(graph: {
-    readonly nodes: readonly TopologyNode[];
-    readonly stores: ReadonlyMap<string, TaskStoreBuilder>;
-    readonly globalTables: readonly GlobalTable[];
-    readonly coPartitioned: readonly CoPartitioned[];
-  }) {
+  readonly #graph: CheckedGraph;
+
+  constructor(graph: CheckedGraph, options: { readonly parkDeadLetters?: boolean } = {}) {
+    this.#graph = graph;
     this.globalTables = graph.globalTables;
     this.coPartitioned = graph.coPartitioned;
     const globals = new Set(graph.globalTables.map((table) => table.store.spec.name));
     checkGlobalTables(graph.globalTables, graph.nodes, graph.stores);
     checkNames(graph.nodes, graph.stores, globals);
-    this.subTopologies = cut(graph.nodes, graph.stores, globals);
+    const subTopologies = cut(graph.nodes, graph.stores, globals);
+    this.subTopologies = options.parkDeadLetters ? subTopologies.map(parking) : subTopologies;
+  }
+
+  /** The same, but a dead letter parks its key. */
+  parkingDeadLetters(): Topology {
+    return new Topology(this.#graph, { parkDeadLetters: true });
   }
 
   /** Under an application id all names are those of real topics. */
@@ -53,6 +70,7 @@ export class Topology {
           offsetReset: source.offsetReset,
         }),
       );
+      if (sub.redriveTopic !== null) sources.push(redriveSource(internalTopicOf(applicationId, sub.redriveTopic)));
       const sinkTopics = sub.sinks.flatMap((sink) =>
         typeof sink.topic === 'string' ? [sink.internal ? internalTopicOf(applicationId, sink.topic) : sink.topic] : [],
       );
@@ -90,6 +108,20 @@ export class Topology {
     return form === 'text' ? describeText(this.description) : describeMermaid(this.description);
   }
 }
+
+const parking = (sub: SubTopology): SubTopology => ({
+  ...sub,
+  stores: [...sub.stores, parkedRecords(parkedStoreOf(sub.id))],
+  redriveTopic: `${sub.id}-redrive`,
+});
+
+const redriveSource = (topic: string): SourcePlan => ({
+  topic,
+  internal: true,
+  redrive: true,
+  partitions: null,
+  offsetReset: 'earliest',
+});
 
 export function childrenOf(nodes: readonly TopologyNode[]): ReadonlyMap<TopologyNode, readonly TopologyNode[]> {
   const children = new Map<TopologyNode, TopologyNode[]>();
@@ -190,6 +222,7 @@ function cut(
       sources: members.filter((node) => node.kind === 'source'),
       sinks: members.filter((node) => node.kind === 'sink'),
       stores: [...used].flatMap((name) => stores.get(name) ?? []),
+      redriveTopic: null,
     };
   });
 }

@@ -12,11 +12,18 @@ import { GlobalTables } from './global-tables.ts';
 import { GroupDialogue } from './group-dialogue.ts';
 import { messageOf } from './log.ts';
 import type { PartitionCounts } from './partition-counts.ts';
+import type { ProductionLimits } from './production-limits.ts';
 import { RepartitionPurge } from './repartition-purge.ts';
 import { RestoreMeter, type RestoreProgress } from './restore-progress.ts';
 import { StandbyTasks } from './standby-tasks.ts';
 import { TaskFeed } from './task-feed.ts';
 import { TaskStorages } from './task-storages.ts';
+
+/** What is known of the application's topics; it outlives a run. */
+export interface KnownTopics {
+  readonly counts: PartitionCounts;
+  readonly limits: ProductionLimits;
+}
 
 /**
  * One application on one instance from joining its group to leaving it; used once. Puts together what fetches (`TaskFeed`, `GlobalFeed`), what
@@ -26,6 +33,7 @@ export class ApplicationRun {
   readonly #options: RunnerOptions;
   readonly #plan: ApplicationPlan;
   readonly #counts: PartitionCounts;
+  readonly #limits: ProductionLimits;
   readonly #state$: BehaviorSubject<ApplicationState>;
   readonly #restore$: Subject<RestoreProgress>;
   readonly #onFailed: (error: unknown) => void;
@@ -44,6 +52,7 @@ export class ApplicationRun {
   #globalFeed: GlobalFeed | null = null;
   #committer: Committer | null = null;
   #membership: Membership | null = null;
+  #paused = false;
   #starting: Promise<void> = Promise.resolve();
   #assigning: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
@@ -52,13 +61,14 @@ export class ApplicationRun {
   constructor(
     options: RunnerOptions,
     plan: ApplicationPlan,
-    counts: PartitionCounts,
-    { state$, restore$ }: Pick<ApplicationRunner, 'state$' | 'restore$'>,
+    { counts, limits }: KnownTopics,
+    { state$, restore$, paused }: Pick<ApplicationRunner, 'state$' | 'restore$' | 'paused'>,
     onFailed: (error: unknown) => void,
   ) {
     this.#options = options;
     this.#plan = plan;
     this.#counts = counts;
+    this.#limits = limits;
     this.#state$ = state$;
     this.#restore$ = restore$;
     this.#onFailed = onFailed;
@@ -77,6 +87,7 @@ export class ApplicationRun {
       runner: options,
       plan,
       counts,
+      limits,
       feed: this.#feed,
       storages: this.#storages,
       globalStores: () => this.#globals?.stores ?? new Map(),
@@ -108,11 +119,13 @@ export class ApplicationRun {
     );
     this.#cycle = new CommitCycle({
       tasks: () => this.#tasks.all,
-      write: (transaction) => (this.#committer as Committer).commit(transaction), // tasks come after it
+      write: (transaction) =>
+        (this.#committer as Committer).commit({ ...transaction, maxBytesOf: (topic) => limits.maxBytesOf(topic) }), // tasks come after it
       onSlice: () => this.#feed.resumeDrained(),
       onCommitted: (offsets) => purge.committed(offsets, performance.now()),
       onFailed: (error) => this.#fail(error),
     });
+    if (paused) this.pause();
   }
 
   /** Resolves when its place in the group is taken and its first tasks run. @throws also when it is closed meanwhile */
@@ -122,10 +135,14 @@ export class ApplicationRun {
   }
 
   async #start(): Promise<void> {
-    const { kafka, guarantee, applicationId, instanceId, onFailure } = this.#options;
+    const { kafka, guarantee, applicationId, instanceId, onFailure, onProductionError, log } = this.#options;
     const { signal } = this.#ending;
     await kafka.check(guarantee);
-    await this.#counts.load(this.#plan, kafka, { internalDeadLetters: onFailure !== 'fail' });
+    await this.#counts.load(this.#plan, kafka, {
+      internalDeadLetters: onFailure !== 'fail' || (onProductionError !== 'fail' && onProductionError !== 'continue'),
+    });
+    signal.throwIfAborted();
+    await this.#limits.load(this.#counts.topics, kafka, log);
     signal.throwIfAborted();
     const partitionsOf = (topic: string): number => this.#counts.of(topic);
     this.#committer = await openCommitter(kafka, guarantee, prefixOf(applicationId, instanceId));
@@ -209,7 +226,22 @@ export class ApplicationRun {
     if (!(await this.#tasks.take(wanted, { stayed, ending: signal, moving }))) return;
     signal.throwIfAborted();
     this.#cycle.resume();
-    this.#state$.next('RUNNING');
+    this.#state$.next(this.#paused ? 'PAUSED' : 'RUNNING');
+  }
+
+  /** Nothing is fetched or processed until `resume`, and no punctuator runs; the place in the group, restores and global tables go on. */
+  pause(): void {
+    this.#paused = true;
+    this.#cycle.pause();
+    this.#feed.pause();
+    if (this.#state$.value === 'RUNNING') this.#state$.next('PAUSED');
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#feed.resume();
+    this.#cycle.goOn();
+    if (this.#state$.value === 'PAUSED') this.#state$.next('RUNNING');
   }
 
   #waits(partition: TopicPartition, error: unknown): void {
@@ -222,6 +254,11 @@ export class ApplicationRun {
     this.#cycle.end();
     this.#ending.abort(error);
     this.#onFailed(error);
+  }
+
+  /** Of a close that takes too long: nothing more is committed, and nothing more written to the disk. */
+  abandon(): void {
+    this.#cycle.abandon();
   }
 
   /** @param failed true: nothing more is committed */

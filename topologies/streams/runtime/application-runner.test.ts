@@ -95,6 +95,7 @@ test('a first run that fails on its way begins again, and start goes on waiting'
   await runner.start();
   expect(logged.join()).toContain('no broker for the dead letter');
   await expect.poll(() => sums(port)).toEqual([1]);
+  expect(port.broker.records('all.dlq')).toHaveLength(1);
   await runner.close();
 });
 

@@ -1,16 +1,18 @@
 import { BehaviorSubject, filter, firstValueFrom, Subject } from 'rxjs';
+import { ProduceRefusalError } from '../kafka/errors.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { Topology } from '../plan/topology.ts';
 import type { StateFolder } from '../state/state-folder.ts';
 import { ApplicationRun } from './application-run.ts';
-import type { FailureHandler, FailureHandling } from './failure-handling.ts';
+import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
 import { type Log, messageOf } from './log.ts';
 import { PartitionCounts } from './partition-counts.ts';
+import { ProductionLimits } from './production-limits.ts';
 import type { RestoreProgress } from './restore-progress.ts';
 import type { SharingOptions } from './share-tasks.ts';
 
-export type ApplicationState = 'CREATED' | 'REBALANCING' | 'RESTORING' | 'RUNNING' | 'ERROR' | 'CLOSED';
+export type ApplicationState = 'CREATED' | 'REBALANCING' | 'RESTORING' | 'RUNNING' | 'PAUSED' | 'ERROR' | 'CLOSED';
 export type ProcessingGuarantee = 'exactly_once' | 'at_least_once';
 
 export interface RunnerOptions extends SharingOptions {
@@ -25,11 +27,15 @@ export interface RunnerOptions extends SharingOptions {
   readonly maxTaskIdleMs: number;
   readonly onMalformed: FailureHandling;
   readonly onFailure: FailureHandler;
+  readonly onProductionError: ProductionHandler;
   readonly log: Log;
   /** Of this instance, relative to the others'. */
   readonly capacity: number;
   readonly probingRebalanceIntervalMs: number;
 }
+
+/** 17 the name is not allowed, 29 we may not write there. */
+const topicCodes: readonly number[] = [17, 29];
 
 const firstBackoffMs = 100;
 const lastBackoffMs = 10_000;
@@ -42,11 +48,14 @@ const steadyMs = 30_000;
  */
 export class ApplicationRunner {
   readonly state$ = new BehaviorSubject<ApplicationState>('CREATED');
+  readonly applicationId: string;
   readonly restore$ = new Subject<RestoreProgress>();
   readonly #options: RunnerOptions;
   readonly #plan: ApplicationPlan;
   readonly #counts = new PartitionCounts();
+  readonly #limits = new ProductionLimits();
   #run: ApplicationRun | null = null;
+  #paused = false;
   #closed = false;
   #restart: NodeJS.Timeout | undefined;
   #backoffMs = firstBackoffMs;
@@ -55,18 +64,21 @@ export class ApplicationRunner {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.applicationId = options.applicationId;
     this.#plan = options.topology.plan(options.applicationId);
   }
 
   /**
-   * Resolves when it runs: joined, its tasks restored. A run that fails in between begins again, and this goes on waiting.
+   * Resolves when it runs, or is paused: joined, its tasks restored. A run that fails in between begins again, and this goes on waiting.
    * @throws what kept it from joining: a missing topic, an old broker; or that it was closed meanwhile
    */
   async start(): Promise<void> {
     await this.#begin().catch((error: unknown) => {
       if (this.#run !== null) throw error; // else it has failed on the way, and begins again
     });
-    const settled = this.state$.pipe(filter((state) => state === 'RUNNING' || state === 'CLOSED'));
+    const settled = this.state$.pipe(
+      filter((state) => state === 'RUNNING' || state === 'PAUSED' || state === 'CLOSED'),
+    );
     if ((await firstValueFrom(settled)) === 'CLOSED')
       throw new Error(`${this.#options.applicationId} was closed before it ran`);
   }
@@ -74,7 +86,13 @@ export class ApplicationRunner {
   async #begin(): Promise<void> {
     this.#runningSince = Number.POSITIVE_INFINITY;
     const onFailed = (error: unknown): void => this.#failed(run, error);
-    const run: ApplicationRun = new ApplicationRun(this.#options, this.#plan, this.#counts, this, onFailed);
+    const run: ApplicationRun = new ApplicationRun(
+      this.#options,
+      this.#plan,
+      { counts: this.#counts, limits: this.#limits },
+      this,
+      onFailed,
+    );
     this.#run = run;
     await run.start();
     this.#runningSince = performance.now();
@@ -89,6 +107,7 @@ export class ApplicationRunner {
     }
     if (this.#run !== run) return;
     this.#run = null;
+    this.#learnFrom(error);
     this.state$.next('ERROR');
     if (performance.now() - this.#runningSince > steadyMs) this.#backoffMs = firstBackoffMs;
     const waitMs = this.#backoffMs;
@@ -107,6 +126,38 @@ export class ApplicationRunner {
           if (this.#run !== null) this.#failed(this.#run, again);
         });
     }, waitMs);
+  }
+
+  /** A topic that refuses whatever is sent to it: the next run's records for it are production errors before they are sent. */
+  #learnFrom(error: unknown): void {
+    if (this.#options.onProductionError === 'fail') return;
+    for (let cause = error; cause instanceof Error; cause = cause.cause) {
+      if (!(cause instanceof ProduceRefusalError && topicCodes.includes(cause.errorCode))) continue;
+      this.#limits.refuse(cause.topic, cause);
+    }
+  }
+
+  /** The next run begins paused too. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#run?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#run?.resume();
+  }
+
+  /** Of a close that takes too long, and goes on without anybody waiting for it. @returns false: it was closed already */
+  abandon(): boolean {
+    if (this.state$.value === 'CLOSED') return false;
+    this.#run?.abandon();
+    this.state$.next('ERROR');
+    return true;
   }
 
   async close(): Promise<void> {

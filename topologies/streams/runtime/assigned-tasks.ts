@@ -8,6 +8,7 @@ import type { TaskInputs } from './assignor.ts';
 import { beginnings } from './beginnings.ts';
 import { messageOf } from './log.ts';
 import type { PartitionCounts } from './partition-counts.ts';
+import type { ProductionLimits } from './production-limits.ts';
 import { rereadInputs } from './reread.ts';
 import { type RestoreStep, restoreTasks } from './restore.ts';
 import { RestoreMeter, type RestoreProgress } from './restore-progress.ts';
@@ -19,6 +20,7 @@ export interface AssignedTasksOptions {
   readonly runner: RunnerOptions;
   readonly plan: ApplicationPlan;
   readonly counts: PartitionCounts;
+  readonly limits: ProductionLimits;
   readonly feed: TaskFeed;
   readonly storages: TaskStorages;
   /** Typed stores of the application's global tables. */
@@ -117,8 +119,8 @@ export class AssignedTasks {
   }
 
   #openTask(id: string, sub: SubTopology, partition: number): StreamTask {
-    const { runner, counts, globalStores, onReady, storages } = this.#options;
-    const { applicationId, maxTaskIdleMs, onMalformed, onFailure, log } = runner;
+    const { runner, counts, limits, globalStores, onReady, storages } = this.#options;
+    const { applicationId, maxTaskIdleMs, onMalformed, onFailure, onProductionError, log } = runner;
     const task = new StreamTask({
       applicationId,
       sub,
@@ -130,7 +132,16 @@ export class AssignedTasks {
       maxTaskIdleMs,
       onMalformed,
       onFailure,
+      onProductionError,
+      limits,
       onReady,
+      onRedriven: (redrive, taken, left) =>
+        log(
+          left === 0 ? 'info' : 'warn',
+          'redriven',
+          `${applicationId} task ${id}: ${taken} records of a parked key were processed, ${left} stay parked`,
+          { ...redrive, taken, left },
+        ),
       onDropped: (node, reason, record, cause) =>
         log(
           cause === undefined ? 'info' : 'warn',

@@ -45,6 +45,9 @@ export class AsyncCalls {
   /** By input topic. */
   readonly #lines = new Map<string, Line[]>();
   readonly #lineOf = new Map<string, Line>();
+  /** Of a record that comes from no buffer: its calls by node. */
+  #apart: { readonly record: ConsumedRecord; readonly calls: ReadonlyMap<string, Call> } | null = null;
+  #takingApart = false;
   #inFlight = 0;
   #closed = false;
 
@@ -86,9 +89,32 @@ export class AsyncCalls {
 
   /** For the record under way, which has come from the node's source. @throws what the call was rejected with */
   answerOf(node: string): unknown {
-    const answer = this.#lineOf.get(node)?.calls[0]?.answer ?? nothing;
+    const call = this.#takingApart ? this.#apart?.calls.get(node) : this.#lineOf.get(node)?.calls[0];
+    const answer = call?.answer ?? nothing;
     if ('error' in answer) throw answer.error;
     return answer.value;
+  }
+
+  /** Makes the calls for a record that does not come from a buffer; one at a time. @returns true: all are answered, it may be processed */
+  askApart(record: ConsumedRecord): boolean {
+    const lines = this.#lines.get(record.topic);
+    if (lines === undefined) return true;
+    if (this.#apart?.record.offset !== record.offset || this.#apart.record.topic !== record.topic) {
+      const nodes = [...this.#lineOf].filter(([, line]) => lines.includes(line));
+      this.#apart = { record, calls: new Map(nodes.map(([node, line]) => [node, this.#call(line, record)])) };
+    }
+    return [...this.#apart.calls.values()].every(({ answer }) => answer !== null);
+  }
+
+  /** While `run` runs, `answerOf` is about the record that `askApart` was given; then its calls are forgotten. */
+  takeApart(run: () => void): void {
+    this.#takingApart = true;
+    try {
+      run();
+    } finally {
+      this.#takingApart = false;
+      this.#apart = null;
+    }
   }
 
   /** The record has left its buffer and been processed: one more may be asked for. */
@@ -125,6 +151,7 @@ export class AsyncCalls {
     for (const { abort } of pending) abort.abort(new Error(`task ${this.#options.taskId} was closed`));
     this.#lines.clear();
     this.#lineOf.clear();
+    this.#apart = null;
   }
 
   #askFor(line: Line): void {
@@ -166,6 +193,7 @@ export class AsyncCalls {
   }
 
   #pending(): readonly Call[] {
-    return [...this.#lines.values()].flat().flatMap(({ calls }) => calls.filter(({ answer }) => answer === null));
+    const all = [...this.#lines.values()].flat().flatMap(({ calls }) => calls);
+    return [...all, ...(this.#apart?.calls.values() ?? [])].filter(({ answer }) => answer === null);
   }
 }

@@ -31,6 +31,9 @@ export class CommitCycle {
   readonly #options: CommitCycleOptions;
   #active = false;
   #ended = false;
+  #paused = false;
+  /** Nobody waits for a transaction in flight any more, nor for what it would leave on the disk. */
+  #abandoned = false;
   /** A task has failed at a record that its buffer does not hold any more: nothing is processed after it, what came before is committed. */
   #broken = false;
   #committing: Promise<void> | null = null;
@@ -52,6 +55,29 @@ export class CommitCycle {
     clearTimeout(this.#timer);
   }
 
+  /** Nothing more is processed until `goOn`, whatever the group does meanwhile; what is done is committed. */
+  pause(): void {
+    this.#paused = true;
+    clearTimeout(this.#timer);
+    this.#commitPaused();
+  }
+
+  #commitPaused(): void {
+    const may = this.#active && !this.#ended && !this.#broken && this.group !== null;
+    if (may && this.#committing === null) void this.#commit(); // it handles its own errors
+  }
+
+  goOn(): void {
+    this.#paused = false;
+    this.schedule();
+  }
+
+  /** As `end`; and what is in flight leaves no trace here: the next process reads it from the changelogs. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.end();
+  }
+
   /** Nothing more is processed or committed; a transaction in flight is not called back. */
   end(): void {
     this.#ended = true;
@@ -64,7 +90,7 @@ export class CommitCycle {
 
   /** There may be something to do. */
   schedule(): void {
-    if (this.#scheduled || !this.#active || this.#ended) return;
+    if (this.#scheduled || !this.#active || this.#ended || this.#paused) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -74,7 +100,7 @@ export class CommitCycle {
 
   /** One slice of every task, then a commit if none is in flight. Work goes on while a transaction is under way. */
   #pump(): void {
-    if (!this.#active || this.#ended || this.#broken) return;
+    if (!this.#active || this.#ended || this.#paused || this.#broken) return;
     const { tasks, onSlice, onFailed } = this.#options;
     let more = false;
     try {
@@ -118,7 +144,9 @@ export class CommitCycle {
   #commit(): Promise<void> {
     this.#committing ??= this.#commitNow().finally(() => {
       this.#committing = null;
-      if ([...this.#options.tasks()].some((task) => task.dirty)) this.schedule();
+      if (![...this.#options.tasks()].some((task) => task.dirty)) return;
+      if (this.#paused) this.#commitPaused();
+      else this.schedule();
     });
     return this.#committing;
   }
@@ -137,6 +165,7 @@ export class CommitCycle {
       const records = ([] as ProducedRecord[]).concat(...parts.map(({ commit }) => commit.records));
       const offsets = parts.flatMap(({ commit }) => commit.offsets);
       const base = await write({ records, offsets, group });
+      if (this.#abandoned) return;
       for (const { task } of parts) task.committed(base);
       onCommitted(offsets);
     } catch (error) {

@@ -20,8 +20,8 @@ export async function openCommitter(
   if (guarantee === 'exactly_once') return kafka.transactionalProducer(prefix);
   const producer = await kafka.producer();
   return {
-    async commit({ records, offsets, group }) {
-      const base = await producer.send(records);
+    async commit({ records, offsets, group, maxBytesOf }) {
+      const base = await producer.send(records, maxBytesOf && { maxBytesOf });
       await kafka.commitOffsets(offsets, group);
       return base;
     },

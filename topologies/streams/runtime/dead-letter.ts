@@ -1,33 +1,89 @@
 import type { ConsumedRecord, Header, ProducedRecord } from '../kafka/port.ts';
+import { soleBatchSize } from '../kafka/record-batch.ts';
+import type { RecordMetadata } from './record.ts';
 
 const utf8 = new TextEncoder();
 const header = (name: string, value: string | number): Header => [name, utf8.encode(String(value))];
 
+/** Of what does not fit a dead-letter topic so much is kept. */
+const keptBytes = 1_024;
+const keptKeyBytes = 256;
+const keptCauseLength = 2_000;
+
 export const deadLetterTopicOf = (topic: string): string => `${topic}.dlq`;
+
+/** Who writes a letter, and how large it may be. */
+export interface LetterWriter {
+  readonly application: string;
+  readonly task: string;
+  /** `max.message.bytes` of a dead-letter topic. Absent: not known. */
+  readonly maxBytesOf?: (topic: string) => number;
+}
 
 /** The record as it came, on its topic's dead-letter topic, with why and from where in the headers. */
 export function deadLetterOf(
   raw: ConsumedRecord,
   reason: string,
   cause: unknown,
-  application: string,
-  task: string,
+  writer: LetterWriter,
 ): ProducedRecord {
-  return {
-    topic: deadLetterTopicOf(raw.topic),
-    partition: raw.partition,
-    timestamp: raw.timestamp,
-    key: raw.key,
-    value: raw.value,
-    headers: [
-      ...raw.headers,
-      header('reason', reason),
-      header('cause', cause instanceof Error ? cause.message : String(cause)),
-      header('origin-topic', raw.topic),
-      header('origin-partition', raw.partition),
-      header('origin-offset', raw.offset),
-      header('application', application),
-      header('task', task),
-    ],
+  const { partition, timestamp, key, value, headers } = raw;
+  const letter = { topic: deadLetterTopicOf(raw.topic), partition, timestamp, key, value, headers };
+  return fitted(letter, [...why(reason, cause), ...originOf(raw), ...signed(writer)], writer);
+}
+
+/**
+ * A record that cannot be sent, on the dead-letter topic of the input that it came of.
+ * @param origin the record under way; where there is none, the input of the task that stands for all
+ */
+export function productionLetterOf(
+  record: ProducedRecord,
+  cause: unknown,
+  origin: RecordMetadata | Pick<RecordMetadata, 'topic' | 'partition'>,
+  writer: LetterWriter,
+): ProducedRecord {
+  const { timestamp, key, value, headers } = record;
+  const letter = {
+    topic: deadLetterTopicOf(origin.topic),
+    partition: origin.partition,
+    timestamp,
+    key,
+    value,
+    headers,
   };
+  const target = [header('target-topic', record.topic), header('target-bytes', soleBatchSize(record))];
+  const from = 'offset' in origin ? originOf(origin) : [];
+  return fitted(letter, [...why('production', cause), ...target, ...from, ...signed(writer)], writer);
+}
+
+const why = (reason: string, cause: unknown): readonly Header[] => [
+  header('reason', reason),
+  header('cause', (cause instanceof Error ? cause.message : String(cause)).slice(0, keptCauseLength)),
+];
+
+const originOf = ({ topic, partition, offset }: RecordMetadata): readonly Header[] => [
+  header('origin-topic', topic),
+  header('origin-partition', partition),
+  header('origin-offset', offset),
+];
+
+const signed = ({ application, task }: LetterWriter): readonly Header[] => [
+  header('application', application),
+  header('task', task),
+];
+
+/** With what the letter has to say behind the record's own headers; what its topic does not take whole is cut, since it must go somewhere. */
+function fitted(letter: ProducedRecord, own: readonly Header[], { maxBytesOf }: LetterWriter): ProducedRecord {
+  const maxBytes = maxBytesOf?.(letter.topic) ?? Number.POSITIVE_INFINITY;
+  const whole = { ...letter, headers: [...letter.headers, ...own] };
+  if (soleBatchSize(whole) <= maxBytes) return whole;
+  const { key, value } = letter;
+  const size = header('value-bytes', value?.length ?? 0);
+  const cut = {
+    ...letter,
+    value: value?.subarray(0, keptBytes) ?? null,
+    headers: [...letter.headers, ...own, size],
+  };
+  if (soleBatchSize(cut) <= maxBytes) return cut;
+  return { ...cut, key: key?.subarray(0, keptKeyBytes) ?? null, headers: [...own, size] };
 }

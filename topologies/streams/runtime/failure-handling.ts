@@ -1,4 +1,4 @@
-import type { ConsumedRecord } from '../kafka/port.ts';
+import type { ConsumedRecord, ProducedRecord } from '../kafka/port.ts';
 
 /**
  * What to do with a record that cannot be read, or that a node failed with. `fail`: the task stops at it. `dead-letter`: it goes as it came to
@@ -17,6 +17,24 @@ export interface Failure {
   /** As it came to the task. */
   readonly record: ConsumedRecord;
 }
+
+/** A record that cannot be sent. What else the record under way wrote and sent stands. */
+export interface ProductionFailure {
+  readonly applicationId: string;
+  readonly taskId: string;
+  /** The sink; the topic where an operator sends on its own. */
+  readonly node: string;
+  /** A `ProductionError`. */
+  readonly error: Error;
+  /** As it would have been sent. */
+  readonly record: ProducedRecord;
+}
+
+/**
+ * `fail`: the task stops. `continue`: it is counted, and left out. `dead-letter`: likewise, and a letter goes to the dead-letter topic of the input
+ * under way (in a punctuator: of the task's first input).
+ */
+export type ProductionHandler = FailureHandling | ((failure: ProductionFailure) => FailureHandling);
 
 /** A function is synchronous; what it throws stops the task, as `fail` does. */
 export type FailureHandler = FailureHandling | ((failure: Failure) => FailureHandling);

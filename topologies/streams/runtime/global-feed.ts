@@ -22,6 +22,8 @@ export class GlobalFeed {
   readonly #options: GlobalFeedOptions;
   #fetcher: Fetcher | null = null;
   #inlet: Inlet | null = null;
+  #sending: Promise<void> = Promise.resolve();
+  #failed = false;
 
   constructor(options: GlobalFeedOptions) {
     this.#options = options;
@@ -70,14 +72,23 @@ export class GlobalFeed {
     }
   }
 
-  async #sendDeadLetters(): Promise<void> {
+  /** One after another: what a position has passed must have been sent. */
+  #sendDeadLetters(): Promise<void> {
+    this.#sending = this.#sending.then(() => this.#sendNow());
+    return this.#sending;
+  }
+
+  async #sendNow(): Promise<void> {
     const { kafka, tables, onFailed } = this.#options;
-    const letters = tables.takeDeadLetters();
+    if (this.#failed) return;
+    const { letters, sent } = tables.takeDeadLetters();
     if (letters.length === 0) return;
     try {
       const producer = await kafka.producer();
       await producer.send(letters).finally(() => producer.close());
+      sent();
     } catch (error) {
+      this.#failed = true; // later letters of the same partition would take the position past these
       onFailed(error);
     }
   }
@@ -86,5 +97,6 @@ export class GlobalFeed {
   async close(): Promise<void> {
     this.#inlet?.close();
     await this.#fetcher?.close();
+    await this.#sending; // the storage is closed next
   }
 }

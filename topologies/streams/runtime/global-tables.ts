@@ -22,6 +22,8 @@ export class GlobalTables implements GlobalTask {
   /** Positions of tables in memory: those on the disk would tell of rows that went with the last process. */
   readonly #read = new Map<string, number>();
   #deadLetters: ProducedRecord[] = [];
+  /** Of partitions with letters that nobody is known to have: written once these are sent, so that a crash in between sends them again. */
+  readonly #held = new Map<string, number>();
 
   constructor(applicationId: string, tables: readonly GlobalTable[], storage: TaskStorage) {
     this.#applicationId = applicationId;
@@ -41,7 +43,7 @@ export class GlobalTables implements GlobalTask {
   position(partition: TopicPartition): number {
     const name = partitionName(partition);
     if (!this.#isPersistent(partition.topic)) return this.#read.get(name) ?? 0;
-    return Number(this.#storage.metadata(positionOf(name)) ?? 0);
+    return this.#held.get(name) ?? Number(this.#storage.metadata(positionOf(name)) ?? 0);
   }
 
   #isPersistent(topic: string): boolean {
@@ -55,7 +57,10 @@ export class GlobalTables implements GlobalTask {
     const names = Array.from({ length: partitions }, (_, partition) => partitionName({ topic, partition }));
     this.#storage.clear(table.store.spec.name);
     this.#storage.write({ rows: new Map(), metadata: new Map(names.map((name) => [positionOf(name), null])) });
-    for (const name of names) this.#read.delete(name);
+    for (const name of names) {
+      this.#read.delete(name);
+      this.#held.delete(name);
+    }
   }
 
   prepare(batch: FetchedBatch): Promise<void> | undefined {
@@ -70,27 +75,39 @@ export class GlobalTables implements GlobalTask {
   addRecords(batch: FetchedBatch): void {
     const table = this.#tables.get(batch.topic);
     if (table === undefined) return;
+    const letters = this.#deadLetters.length;
     const rows = batch.records.flatMap((record) => this.#row(table, record));
     const name = partitionName(batch);
     const persistent = this.#isPersistent(batch.topic);
     if (!persistent) this.#read.set(name, batch.nextOffset);
+    const isHeld = this.#held.has(name) || this.#deadLetters.length > letters;
+    if (persistent && isHeld) this.#held.set(name, batch.nextOffset);
     this.#storage.write({
       rows: new Map([[table.store.spec.name, rows]]),
-      metadata: new Map(persistent ? [[positionOf(name), String(batch.nextOffset)]] : []),
+      metadata: new Map(persistent && !isHeld ? [[positionOf(name), String(batch.nextOffset)]] : []),
     });
   }
 
-  /** What could not be read since the last call, for the dead-letter topics. */
-  takeDeadLetters(): readonly ProducedRecord[] {
+  /**
+   * What could not be read since the last call, for the dead-letter topics. One taker at a time.
+   * @returns `sent` is to be called when they are there: only then is that part of the topics never read again
+   */
+  takeDeadLetters(): { readonly letters: readonly ProducedRecord[]; readonly sent: () => void } {
     const letters = this.#deadLetters;
+    const held = new Map(this.#held);
     this.#deadLetters = [];
-    return letters;
+    const sent = (): void => {
+      const metadata = new Map([...held].map(([name, offset]) => [positionOf(name), String(offset)]));
+      this.#storage.write({ rows: new Map(), metadata });
+      for (const [name, offset] of held) if (this.#held.get(name) === offset) this.#held.delete(name);
+    };
+    return { letters, sent };
   }
 
   /** A row that nobody could read would fail every record that looks it up, so it is refused here. */
   #row(table: GlobalTable, record: ConsumedRecord): RowWrite[] {
     const refuse = (reason: string, cause: unknown): RowWrite[] => {
-      this.#deadLetters.push(deadLetterOf(record, reason, cause, this.#applicationId, 'global'));
+      this.#deadLetters.push(deadLetterOf(record, reason, cause, { application: this.#applicationId, task: 'global' }));
       return [];
     };
     if (record.key === null)

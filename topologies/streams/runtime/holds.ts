@@ -1,7 +1,7 @@
 import type { Fetcher, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 
-export type HoldReason = 'full' | 'schema';
+export type HoldReason = 'full' | 'schema' | 'paused';
 
 /** Why a partition is not fetched. It goes on when the last reason is gone: two that pause must not resume each other's partitions. */
 export class Holds {

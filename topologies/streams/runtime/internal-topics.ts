@@ -21,8 +21,10 @@ export async function prepareTopics(
 ): Promise<ReadonlyMap<string, number>> {
   const external = new Set<string>(plan.globalTables.map((table) => table.topic));
   const internal = new Set<string>();
+  const redrives = new Set<string>();
   for (const source of plan.subTopologies.flatMap((sub) => sub.sources)) {
-    if (source.internal) internal.add(source.topic);
+    if (source.redrive) redrives.add(source.topic);
+    else if (source.internal) internal.add(source.topic);
     else external.add(source.topic);
   }
   const sources = [...external];
@@ -42,7 +44,7 @@ export async function prepareTopics(
 
   const withDeadLetters = options.internalDeadLetters ? [...sources, ...internal.keys()] : sources;
   const deadLetters = withDeadLetters.map((topic) => deadLetterSpec(topic, counts));
-  const wanted = [...internalSpecs(plan, internal, counts), ...deadLetters];
+  const wanted = [...internalSpecs(plan, [...internal, ...redrives], counts), ...deadLetters];
   await kafka.createTopics(wanted);
   const there = await kafka.partitionCounts(wanted.map((spec) => spec.name));
   for (const spec of wanted) {
@@ -80,10 +82,10 @@ async function checkRereads(plan: ApplicationPlan, kafka: KafkaPort): Promise<vo
 
 function internalSpecs(
   plan: ApplicationPlan,
-  internal: ReadonlySet<string>,
+  internal: readonly string[],
   counts: ReadonlyMap<string, number>,
 ): TopicSpec[] {
-  const repartition = [...internal].map(
+  const repartition = internal.map(
     (name): TopicSpec => ({
       name,
       partitions: counts.get(name) ?? 1,

@@ -1,4 +1,4 @@
-import { EngineRuleError, HeldRecordError, NodeError, TaskFailedError } from '../errors.ts';
+import { EngineRuleError, HeldRecordError, NodeError, ProductionError, TaskFailedError } from '../errors.ts';
 import { partitionForKey } from '../kafka/partitioner.ts';
 import type {
   BaseOffsets,
@@ -12,16 +12,19 @@ import type {
 import { partitionName } from '../kafka/port.ts';
 import { taskIdOf } from '../plan/application-plan.ts';
 import type { DropReason, PunctuationType, SourceNode, TaskContext } from '../plan/node.ts';
-import { type SubTopology, topicOf } from '../plan/topology.ts';
+import { internalTopicOf, parkedStoreOf, type SubTopology, topicOf } from '../plan/topology.ts';
+import type { ParkedRecords } from '../state/parked-records.ts';
 import type { StateStore, TaskStorage } from '../state/state-store.ts';
 import { AsyncCalls } from './async-calls.ts';
-import { deadLetterOf } from './dead-letter.ts';
-import type { FailureHandler, FailureHandling } from './failure-handling.ts';
+import { deadLetterOf, type LetterWriter, productionLetterOf } from './dead-letter.ts';
+import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
 import { type InputPosition, InputPositions } from './input-positions.ts';
 import { LastRead } from './last-read.ts';
 import { messageOf } from './log.ts';
 import { NodeGraph } from './node-graph.ts';
+import { Parking } from './parking.ts';
 import { PartitionGroup } from './partition-group.ts';
+import type { ProductionLimits } from './production-limits.ts';
 import { Punctuators } from './punctuators.ts';
 import { prepareRecords, readRecord, Unreadable } from './read-record.ts';
 import type { AnyRecord, RecordMetadata } from './record.ts';
@@ -42,9 +45,15 @@ export interface TaskOptions {
   readonly maxTaskIdleMs?: number;
   readonly onMalformed?: FailureHandling;
   readonly onFailure?: FailureHandler;
+  /** Default `fail`. */
+  readonly onProductionError?: ProductionHandler;
+  /** What the topics do not take; absent: nothing is known. */
+  readonly limits?: Pick<ProductionLimits, 'refusalOf' | 'maxBytesOf'>;
   /** It may have become ready by itself: a call was answered, or a piped operator failed on a timer of its own. */
   readonly onReady?: () => void;
   /** Told of each record that went no further, with the reason. */
+  /** A redrive is done: so many records of its key were processed, so many stay parked. */
+  readonly onRedriven?: (redrive: RecordMetadata, taken: number, left: number) => void;
   readonly onDropped?: (node: string, reason: DropReason, record: RecordMetadata | null, cause?: unknown) => void;
 }
 
@@ -62,6 +71,7 @@ export class StreamTask implements Task, TaskContext {
   readonly partition: number;
   readonly inputs: readonly TopicPartition[];
   readonly #options: TaskOptions;
+  readonly #letters: LetterWriter;
   readonly #sources = new Map<string, SourceNode>();
   /** By topic; filled by `start`. */
   readonly #inlets = new Map<string, TaskInlet>();
@@ -69,6 +79,10 @@ export class StreamTask implements Task, TaskContext {
   readonly #positions = new InputPositions();
   readonly #lastRead = new LastRead();
   readonly #buffers: PartitionGroup;
+  /** Null: dead letters park nothing. */
+  readonly #parking: Parking | null;
+  /** What has become of a parked record that is processed again; null: none is under way. */
+  #redriving: { isLetterAgain: boolean } | null = null;
   #graph: NodeGraph | null = null;
   #calls: AsyncCalls | null = null;
   #punctuators = new Punctuators();
@@ -88,11 +102,17 @@ export class StreamTask implements Task, TaskContext {
     this.applicationId = options.applicationId;
     this.partition = options.partition;
     this.id = taskIdOf(options.sub.id, options.partition);
+    const { applicationId: application, limits } = options;
+    this.#letters = { application, task: this.id, ...(limits && { maxBytesOf: (topic) => limits.maxBytesOf(topic) }) };
     for (const source of options.sub.sources) this.#sources.set(topicOf(options.applicationId, source), source);
-    this.inputs = [...this.#sources.keys()]
-      .filter((topic) => options.partition < options.partitionsOf(topic))
-      .map((topic) => ({ topic, partition: options.partition }));
-    this.#buffers = new PartitionGroup(this.inputs, options.maxTaskIdleMs ?? 0, options.now);
+    this.#parking = this.#parkingOf(options.sub);
+    const inputsOf = (topics: readonly string[]): TopicPartition[] =>
+      topics
+        .filter((topic) => options.partition < options.partitionsOf(topic))
+        .map((topic) => ({ topic, partition: options.partition }));
+    const fed = inputsOf([...this.#sources.keys()]);
+    this.inputs = [...fed, ...inputsOf(this.#parking === null ? [] : [this.#parking.topic])];
+    this.#buffers = new PartitionGroup(fed, options.maxTaskIdleMs ?? 0, options.now);
     this.#stores = new TaskStores({
       applicationId: options.applicationId,
       taskId: this.id,
@@ -101,6 +121,18 @@ export class StreamTask implements Task, TaskContext {
       storage: options.storage,
       recordTime: () => this.#recordTime,
       lastRead: this.#lastRead,
+    });
+  }
+
+  #parkingOf({ id, redriveTopic }: SubTopology): Parking | null {
+    if (redriveTopic === null) return null;
+    const store = parkedStoreOf(id);
+    return new Parking({
+      topic: internalTopicOf(this.applicationId, redriveTopic),
+      store: () => this.#stores.get(store) as ParkedRecords, // what its builder opens
+      calls: () => this.#calls,
+      take: (record) => this.#takeParked(record),
+      onDone: (redrive, taken, left) => this.#redriven(redrive, taken, left),
     });
   }
 
@@ -171,15 +203,33 @@ export class StreamTask implements Task, TaskContext {
   // ---- records in
 
   prepare(batch: FetchedBatch): Promise<void> | undefined {
+    if (batch.topic === this.#parking?.topic) return this.#prepareParked(this.#parking.waitingFor(batch), batch);
     const source = this.#sources.get(batch.topic);
     return source === undefined ? undefined : prepareRecords(batch, source);
   }
 
+  /** What is parked may have been read from the disk, and its schemas never been asked for by this process. */
+  #prepareParked(records: readonly ConsumedRecord[], redrives: FetchedBatch): Promise<void> | undefined {
+    const waits = records.flatMap((record) => {
+      const source = this.#sources.get(record.topic);
+      const wait = source && prepareRecords({ ...redrives, topic: record.topic, records: [record] }, source);
+      return wait === undefined ? [] : [wait];
+    });
+    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
+  }
+
   addRecords(batch: FetchedBatch): void {
-    this.#buffers.add(batch);
+    if (batch.topic === this.#parking?.topic) this.#parking.add(batch);
+    else this.#buffers.add(batch);
+  }
+
+  /** Records that wait behind dead letters. */
+  get parked(): number {
+    return this.#parking?.size ?? 0;
   }
 
   buffered(input: TopicPartition): number {
+    if (input.topic === this.#parking?.topic) return this.#parking.buffered;
     return this.#buffers.buffered(input);
   }
 
@@ -189,12 +239,16 @@ export class StreamTask implements Task, TaskContext {
   }
 
   ready(): boolean {
-    return this.#failed || this.#next() !== null;
+    return this.#failed || this.#mayRedrive() || this.#next() !== null;
   }
 
   /** Calls of `mapAsync` that are not answered yet. */
   get callsInFlight(): number {
     return this.#calls?.inFlight ?? 0;
+  }
+
+  #mayRedrive(): boolean {
+    return this.#parking !== null && this.#graph !== null && this.#parking.ready();
   }
 
   #next(): ConsumedRecord | null {
@@ -209,11 +263,14 @@ export class StreamTask implements Task, TaskContext {
     this.#stopIfFailed(null);
     this.#calls?.ask();
     while (taken < maxRecords) {
-      const record = this.#next();
-      if (record === null) break;
-      this.#buffers.take();
-      this.#processOne(record);
-      this.#calls?.taken(record);
+      if (this.#mayRedrive()) this.#parking?.step();
+      else {
+        const record = this.#next();
+        if (record === null) break;
+        this.#buffers.take();
+        this.#processOne(record);
+        this.#calls?.taken(record);
+      }
       taken += 1;
       if ((taken & 31) === 0 && performance.now() > end) break;
     }
@@ -226,6 +283,15 @@ export class StreamTask implements Task, TaskContext {
       throw new EngineRuleError(`task ${this.id} was given ${partitionName(raw)}, which is not its input`);
     const { source, position } = inlet;
     this.#current = raw;
+    if (this.#parking?.holds(raw.key)) this.#park(raw, source);
+    else this.#take(raw, inlet);
+    position.offset = raw.offset + 1;
+    position.moved = true;
+    this.#current = null;
+  }
+
+  #take(raw: ConsumedRecord, inlet: TaskInlet): void {
+    const { source, position } = inlet;
     const record = readRecord(raw, source, position.time);
     if (record instanceof Unreadable) {
       this.#refuse(raw, source, record);
@@ -242,16 +308,64 @@ export class StreamTask implements Task, TaskContext {
       if (this.#failed) this.#failedWith(raw, source, outputs);
       this.#punctuate('stream-time', this.#streamTime);
     }
-    position.offset = raw.offset + 1;
-    position.moved = true;
+  }
+
+  /** Waits behind the dead letter of its key, and moves no time until it is processed. */
+  #park(raw: ConsumedRecord, source: SourceNode): void {
+    if (raw.key === null) return;
+    this.#parking?.park(raw.key, raw);
+    this.#leaveOut(source, raw.timestamp, false);
+    this.dropped(source.name, 'parked');
+  }
+
+  /** A dead letter: what comes of its key waits, unless nobody can read the key. */
+  #parkLetter(raw: ConsumedRecord, source: SourceNode): void {
+    if (this.#redriving !== null) this.#redriving.isLetterAgain = true;
+    else if (raw.key !== null && this.#parking !== null && isReadable(source, raw.key))
+      this.#parking.park(raw.key, raw);
+  }
+
+  /** @returns false: it is a dead letter again */
+  #takeParked(raw: ConsumedRecord): boolean {
+    const inlet = this.#inlets.get(raw.topic);
+    if (inlet === undefined) {
+      const error = new Error(`${raw.topic} is no input of task ${this.id} any more`);
+      this.#options.onDropped?.(raw.topic, 'parked', raw, error);
+      return false;
+    }
+    const redriving = { isLetterAgain: false };
+    this.#redriving = redriving;
+    this.#current = raw;
+    this.#stores.takeIn(inlet.source.name, raw.offset, raw.timestamp);
+    const take = (): void => this.#take(raw, inlet);
+    try {
+      if (this.#calls === null) take();
+      else this.#calls.takeApart(take);
+    } finally {
+      this.#redriving = null;
+    }
+    inlet.position.moved = true; // its time may have
     this.#current = null;
+    return !redriving.isLetterAgain;
+  }
+
+  #redriven({ topic, partition, offset }: ConsumedRecord, taken: number, left: number): void {
+    const position = this.#positions.get(topic);
+    if (position === undefined) return;
+    position.offset = offset + 1;
+    position.moved = true;
+    this.#options.onRedriven?.({ topic, partition, offset }, taken, left);
   }
 
   /** A record that cannot even be read. */
   #refuse(raw: ConsumedRecord, source: SourceNode, { reason, cause }: Unreadable): void {
-    const handling = source.internal === null ? (this.#options.onMalformed ?? 'dead-letter') : 'fail';
+    const asked = source.internal === null ? (this.#options.onMalformed ?? 'dead-letter') : 'fail';
+    const handling = this.#again(asked);
     if (handling === 'fail') throw new TaskFailedError(this.id, raw, cause);
-    if (handling === 'dead-letter') this.#outputs.push(deadLetterOf(raw, reason, cause, this.applicationId, this.id));
+    if (handling === 'dead-letter') {
+      this.#outputs.push(deadLetterOf(raw, reason, cause, this.#letters));
+      this.#parkLetter(raw, source);
+    }
     this.#options.onDropped?.(source.name, reason, this.metadata, cause);
   }
 
@@ -265,12 +379,19 @@ export class StreamTask implements Task, TaskContext {
     this.#outputs.length = outputs;
     const node = failure instanceof NodeError ? failure.node : source.name;
     const noHandler = failure instanceof EngineRuleError || failure instanceof HeldRecordError;
-    const handling = noHandler ? 'fail' : this.#handlingOf(raw, node, failure);
+    const handling = noHandler ? 'fail' : this.#again(this.#handlingOf(raw, node, failure));
     if (handling === 'fail') throw new TaskFailedError(this.id, raw, failure);
-    if (handling === 'dead-letter')
-      this.#outputs.push(deadLetterOf(raw, 'failed', failure, this.applicationId, this.id));
+    if (handling === 'dead-letter') {
+      this.#outputs.push(deadLetterOf(raw, 'failed', failure, this.#letters));
+      this.#parkLetter(raw, source);
+    }
     this.#leaveOut(source, raw.timestamp, true);
     this.#options.onDropped?.(node, 'failed', this.metadata, failure);
+  }
+
+  /** A record that was parked and fails once more is parked still: nobody's redrive stops the task. */
+  #again(handling: FailureHandling): FailureHandling {
+    return handling === 'fail' && this.#redriving !== null ? 'dead-letter' : handling;
   }
 
   #leaveOut(source: SourceNode, timestamp: number, movedTime: boolean): void {
@@ -399,9 +520,36 @@ export class StreamTask implements Task, TaskContext {
     value: Uint8Array | null,
     timestamp: number,
     headers: readonly Header[],
+    node = topic,
   ): void {
     const to = partition ?? partitionForKey(key, this.#options.partitionsOf(topic));
-    this.#outputs.push({ topic, partition: to, timestamp, key, value, headers });
+    this.#push(node, { topic, partition: to, timestamp, key, value, headers });
+  }
+
+  #push(node: string, record: ProducedRecord): void {
+    const refusal = this.#options.limits?.refusalOf(record) ?? null;
+    if (refusal === null) this.#outputs.push(record);
+    else this.refuseToSend(node, record, refusal);
+  }
+
+  refuseToSend(node: string, record: ProducedRecord, error: ProductionError): void {
+    const handling = this.#productionHandlingOf(node, record, error);
+    const [first] = this.inputs;
+    const origin = this.metadata ?? first;
+    if (handling === 'fail' || origin === undefined) throw error;
+    if (handling === 'dead-letter') this.#outputs.push(productionLetterOf(record, error, origin, this.#letters));
+    this.#options.onDropped?.(node, 'production', this.metadata, error);
+  }
+
+  #productionHandlingOf(node: string, record: ProducedRecord, error: ProductionError): FailureHandling {
+    const { onProductionError = 'fail' } = this.#options;
+    if (typeof onProductionError !== 'function') return onProductionError;
+    try {
+      return onProductionError({ applicationId: this.applicationId, taskId: this.id, node, error, record });
+    } catch (own) {
+      const text = `onProductionError threw while it was asked about: ${error.message}`;
+      throw new ProductionError(record.topic, text, { cause: new AggregateError([own, error], text) });
+    }
   }
 
   // ---- commit
@@ -422,8 +570,20 @@ export class StreamTask implements Task, TaskContext {
     this.#inFlight = true;
     const records = this.#outputs;
     this.#outputs = [];
+    const outputs = records.length;
     this.#stores.takeDirty(records);
+    this.#checkState(records, outputs);
     return { records, offsets: this.#positions.take() };
+  }
+
+  /** State that its changelog does not take would be lost with this instance, so it cannot be left out. */
+  #checkState(records: readonly ProducedRecord[], from: number): void {
+    const { limits } = this.#options;
+    if (limits === undefined) return;
+    for (let at = from; at < records.length; at += 1) {
+      const refusal = limits.refusalOf(records[at] as ProducedRecord); // below the length
+      if (refusal !== null) throw new TaskFailedError(this.id, null, refusal);
+    }
   }
 
   committed(baseOffsets: BaseOffsets): void {
@@ -450,11 +610,21 @@ export class StreamTask implements Task, TaskContext {
     this.#calls?.close();
     this.#calls = null;
     this.#buffers.clear();
+    this.#parking?.clear();
     this.#outputs = [];
     this.#failed = false;
     this.#failure = null;
     this.#inFlight = false;
     this.#stores.drop();
     return failure;
+  }
+}
+
+function isReadable(source: SourceNode, key: Uint8Array): boolean {
+  try {
+    source.keySerde.deserialize(source.topic, key);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -42,6 +42,7 @@ export class TaskFeed {
   readonly #holds: Holds;
   readonly #inlet: Inlet;
   #fetcher: Fetcher | null = null;
+  #paused = false;
 
   constructor(options: TaskFeedOptions) {
     this.#options = options;
@@ -74,6 +75,22 @@ export class TaskFeed {
   read(input: TopicPartition, offset: number, task: FedTask): void {
     this.#taskOf.set(partitionName(input), task);
     this.#fetcher?.assign(input, offset);
+    if (this.#paused) this.#holds.hold(input, 'paused');
+  }
+
+  /** Fetches nothing until `resume`; what was fetched stays in the buffers. */
+  pause(): void {
+    this.#paused = true;
+    for (const input of this.#inputs()) this.#holds.hold(input, 'paused');
+  }
+
+  resume(): void {
+    this.#paused = false;
+    for (const input of this.#inputs()) this.#holds.release(input, 'paused');
+  }
+
+  #inputs(): readonly TopicPartition[] {
+    return [...new Set(this.#taskOf.values())].flatMap((task) => task.inputs);
   }
 
   /** Nothing of `input` goes to its task any more, also not what waits for a schema. */

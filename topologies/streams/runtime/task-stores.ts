@@ -167,6 +167,12 @@ export class TaskStores {
     }
   }
 
+  /** A record that was left out is processed after all. */
+  takeIn(source: string, offset: number, timestamp: number): void {
+    for (const spec of this.rereads)
+      if (spec.source === source) this.#leftOut(spec).remove(spec.isLeft, offset, timestamp);
+  }
+
   /** Where the windows of a store that is read again reach back from: the time of its input, or of the newest record that was kept of it. */
   timeKept(store: string, inputTime: number): number {
     const spec = this.rereads.find((one) => one.store === store);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BehaviorSubject, combineLatest, map, merge, type Observable, type Subscription } from 'rxjs';
-import { InvalidArgumentError } from '../errors.ts';
+import { CloseTimeoutError, InvalidArgumentError } from '../errors.ts';
 import { KafkajsPort } from '../kafka/kafkajs-port.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import type { Topology } from '../plan/topology.ts';
@@ -11,8 +12,8 @@ import {
   type ProcessingGuarantee,
   type RunnerOptions,
 } from './application-runner.ts';
-import type { FailureHandler, FailureHandling } from './failure-handling.ts';
-import type { Log } from './log.ts';
+import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
+import { type Log, messageOf } from './log.ts';
 import type { RestoreProgress } from './restore-progress.ts';
 
 export interface WorkerApplication {
@@ -45,6 +46,13 @@ export interface StreamsWorkerOptions {
   readonly onMalformed?: FailureHandling;
   /** A record that a node fails with. Default `fail`: the application stops and begins again at this record. A function decides for each. */
   readonly onFailure?: FailureHandler;
+  /**
+   * A dead letter parks its key: what comes of it later waits, in order, until it is redriven. Costs a changelog and a redrive topic for each
+   * sub-topology. Default false. It is part of what the instances of an application must agree on.
+   */
+  readonly parkDeadLetters?: boolean;
+  /** A record that cannot be sent: too large, or refused by its topic. Default `fail`. A function decides for each. */
+  readonly onProductionError?: ProductionHandler;
   /**
    * Share of the tasks relative to that of other instances: two of capacity 2 and 1 have two thirds and one third of them. Kafka Streams goes by
    * the number of stream threads; an instance of ours has one. Default 1.
@@ -91,8 +99,16 @@ function sharingOf(
   return sharing;
 }
 
-/** Worst first. */
-const order: readonly ApplicationState[] = ['ERROR', 'CREATED', 'REBALANCING', 'RESTORING', 'RUNNING', 'CLOSED'];
+/** Worst first: what the worker as a whole is said to be. */
+const order: readonly ApplicationState[] = [
+  'ERROR',
+  'CREATED',
+  'REBALANCING',
+  'RESTORING',
+  'PAUSED',
+  'RUNNING',
+  'CLOSED',
+];
 
 /** What many as a whole are said to be. */
 export const worstOf = (states: Iterable<ApplicationState>): ApplicationState => {
@@ -114,6 +130,8 @@ export class StreamsWorker {
   readonly #ownsPort: boolean;
   readonly #folder: StateFolder;
   readonly #watching: Subscription;
+  readonly #log: Log;
+  #closing: Promise<void> | null = null;
 
   /** @throws StateFolderInUseError */
   constructor(options: StreamsWorkerOptions) {
@@ -121,6 +139,7 @@ export class StreamsWorker {
       throw new TypeError('a worker needs bootstrapServers or a port; nothing was started');
     }
     const sharing = sharingOf(options);
+    this.#log = options.log ?? (() => {});
     this.#folder = new StateFolder(
       options.instanceId === undefined ? options.stateDir : join(options.stateDir, options.instanceId),
     );
@@ -134,7 +153,7 @@ export class StreamsWorker {
       ({ applicationId, topology, onFailure }) =>
         new ApplicationRunner({
           applicationId,
-          topology,
+          topology: options.parkDeadLetters ? topology.parkingDeadLetters() : topology,
           kafka: this.#port,
           state: this.#folder,
           instanceId,
@@ -143,7 +162,8 @@ export class StreamsWorker {
           maxTaskIdleMs: options.maxTaskIdleMs ?? 0,
           onMalformed: options.onMalformed ?? 'dead-letter',
           onFailure: onFailure ?? options.onFailure ?? 'fail',
-          log: options.log ?? (() => {}),
+          onProductionError: options.onProductionError ?? 'fail',
+          log: this.#log,
           ...sharing,
         }),
     );
@@ -165,8 +185,50 @@ export class StreamsWorker {
     await Promise.all(this.#runners.map((runner) => runner.start()));
   }
 
-  /** Commits what is done, keeps the places in the groups for a restart. */
-  async close(): Promise<void> {
+  /**
+   * Processes and fetches nothing until `resume`, and runs no punctuator (KIP-834); what is done is committed. The places in the groups stay, and
+   * restores and global tables go on. Before `start`, too: then it starts paused.
+   * @param applicationId default: all. @throws InvalidArgumentError – it is none of ours
+   */
+  pause(applicationId?: string): void {
+    for (const runner of this.#chosen(applicationId)) runner.pause();
+  }
+
+  /** Undoes `pause`. */
+  resume(applicationId?: string): void {
+    for (const runner of this.#chosen(applicationId)) runner.resume();
+  }
+
+  #chosen(applicationId: string | undefined): readonly ApplicationRunner[] {
+    if (applicationId === undefined) return this.#runners;
+    const chosen = this.#runners.filter((runner) => runner.applicationId === applicationId);
+    if (chosen.length > 0) return chosen;
+    const all = this.#runners.map((runner) => runner.applicationId).join(', ');
+    throw new InvalidArgumentError(
+      `there is no application ${applicationId} here; there are ${all}. Nothing was changed.`,
+    );
+  }
+
+  /**
+   * Commits what is done, keeps the places in the groups for a restart.
+   * @param options.timeoutMs after which it gives up: nothing more is committed, nor written to the disk. Absent: as long as it takes
+   * @throws CloseTimeoutError – it gave up. The state folder stays in use until the rest has ended, or the process
+   */
+  async close({ timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close();
+    if (timeoutMs === undefined) return this.#closing;
+    const timer = new AbortController();
+    const late = sleep(timeoutMs, true, { signal: timer.signal }).catch(() => false); // stopped: the close was first
+    const isLate = await Promise.race([this.#closing.then(() => false), late]).finally(() => timer.abort());
+    if (!isLate) return;
+    this.#closing.catch((error: unknown) => this.#log('warn', 'close-failed', messageOf(error), { error }));
+    const left = this.#runners.filter((runner) => runner.abandon()).map((runner) => runner.applicationId);
+    const error = new CloseTimeoutError(timeoutMs, left);
+    this.#log('error', 'close-gave-up', error.message, { error });
+    throw error;
+  }
+
+  async #close(): Promise<void> {
     await Promise.all(this.#runners.map((runner) => runner.close()));
     this.#watching.unsubscribe();
     if (this.#ownsPort) await this.#port.close();

@@ -9,6 +9,8 @@ import type { StateStore } from './state-store.ts';
 export interface LeftOut extends StateStore {
   /** @param horizon rows that are older are deleted */
   add(isLeft: boolean, offset: number, timestamp: number, horizon: number): void;
+  /** It is kept now; what no window reaches any more is gone already. */
+  remove(isLeft: boolean, offset: number, timestamp: number): void;
   /**
    * The input's time has come to `timestamp` with a record that was not kept.
    * @param newestKept of that side: the windows reach back from there, not from the input's time
@@ -26,6 +28,14 @@ export const leftOut = (name: string): StoreBuilder => ({
 
 const present = Uint8Array.of(1);
 const rowBytes = 17;
+
+function rowOf(isLeft: boolean, offset: number, timestamp: number): Uint8Array {
+  const row = new Uint8Array(rowBytes);
+  writeTime(row, 0, timestamp);
+  row[8] = isLeft ? 1 : 0;
+  writeTime(row, 9, offset);
+  return row;
+}
 
 /** Behind the rows of all times: `time of the input | time of the newest record kept`. */
 const timeRow = (isLeft: boolean): Uint8Array => Uint8Array.of(0xff, isLeft ? 1 : 0);
@@ -48,11 +58,14 @@ class BytesLeftOut implements LeftOut {
     }
     // Before 1970 there is no time to go by, nor any window.
     if (timestamp < Math.max(0, horizon)) return;
-    const row = new Uint8Array(rowBytes);
-    writeTime(row, 0, timestamp);
-    row[8] = isLeft ? 1 : 0;
-    writeTime(row, 9, offset);
-    overlay.put(row, present, now());
+    overlay.put(rowOf(isLeft, offset, timestamp), present, now());
+  }
+
+  remove(isLeft: boolean, offset: number, timestamp: number): void {
+    const { overlay, now } = this.#host;
+    if (timestamp < 0) return;
+    const row = rowOf(isLeft, offset, timestamp);
+    if (overlay.get(row) !== null) overlay.put(row, null, now());
   }
 
   addTime(isLeft: boolean, timestamp: number, newestKept: number): void {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { prefixEnd } from './bytes.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import { Overlay } from './overlay.ts';
 import { UndoLog } from './undo-log.ts';
@@ -31,4 +32,10 @@ test('the first row is the first one of the range, over committed, frozen and ne
       expect(overlay.first(bytes(from), bytes(to), reverse)).toEqual(first);
     }),
   );
+});
+
+test('the end of a prefix is no part of the prefix, also where that is a Buffer', () => {
+  const prefix = Buffer.from([1, 2]);
+  expect([...(prefixEnd(prefix) ?? [])]).toEqual([1, 3]);
+  expect([...prefix]).toEqual([1, 2]);
 });

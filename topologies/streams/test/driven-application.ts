@@ -1,3 +1,4 @@
+import { ProductionError } from '../errors.ts';
 import type { InMemoryBroker } from '../kafka/in-memory-broker.ts';
 import type { TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
@@ -5,8 +6,9 @@ import type { DropReason } from '../plan/node.ts';
 import { checkCoPartitioning, internalWidths } from '../plan/partition-widths.ts';
 import { changelogTopicOf, type Topology } from '../plan/topology.ts';
 import { deadLetterTopicOf } from '../runtime/dead-letter.ts';
-import type { FailureHandler, FailureHandling } from '../runtime/failure-handling.ts';
+import type { FailureHandler, FailureHandling, ProductionHandler } from '../runtime/failure-handling.ts';
 import { GlobalTables } from '../runtime/global-tables.ts';
+import { ProductionLimits } from '../runtime/production-limits.ts';
 import type { RecordMetadata } from '../runtime/record.ts';
 import { StreamTask } from '../runtime/stream-task.ts';
 import { MemoryStorage } from '../state/memory-storage.ts';
@@ -18,6 +20,8 @@ export interface ApplicationOptions {
   readonly partitionsOf: (topic: string) => number;
   readonly onMalformed: FailureHandling;
   readonly onFailure: FailureHandler;
+  readonly onProductionError: ProductionHandler;
+  readonly maxMessageBytes: Readonly<Record<string, number>>;
   /** See `TaskOptions.onReady`. */
   readonly onReady: () => void;
   readonly storage: (taskId: string) => TaskStorage;
@@ -45,6 +49,7 @@ export class DrivenApplication {
   readonly #topology: Topology;
   readonly #broker: InMemoryBroker;
   readonly #options: ApplicationOptions;
+  readonly #limits = new ProductionLimits();
   #globals: GlobalTables;
   #tasks: RunningTask[] = [];
 
@@ -53,6 +58,10 @@ export class DrivenApplication {
     this.#topology = topology;
     this.#broker = broker;
     this.#options = options;
+    const limits = Object.entries(options.maxMessageBytes);
+    this.#limits.take(
+      new Map(limits.map(([topic, bytes]) => [topic, new Map([['max.message.bytes', String(bytes)]])])),
+    );
     this.#createTopics();
     this.#globals = new GlobalTables(id, topology.globalTables, options.storage('global'));
     this.#startTasks();
@@ -98,10 +107,12 @@ export class DrivenApplication {
           partition,
           storage: this.#options.storage(`${sub.id}_${partition}`),
           globalStores: this.#globals.stores,
-          partitionsOf: (topic) => this.#broker.partitionsOf(topic),
+          partitionsOf: (topic) => this.#partitionsOf(topic),
           now: this.#options.now,
           onMalformed: this.#options.onMalformed,
           onFailure: this.#options.onFailure,
+          onProductionError: this.#options.onProductionError,
+          limits: this.#limits,
           onReady: this.#options.onReady,
           onDropped: (node, reason, record) => this.drops.push({ application: this.id, node, reason, record }),
         });
@@ -125,6 +136,11 @@ export class DrivenApplication {
         this.#commit(task); // what processors did in init
       }
     }
+  }
+
+  #partitionsOf(topic: string): number {
+    if (this.#broker.has(topic)) return this.#broker.partitionsOf(topic);
+    throw new ProductionError(topic, `there is no topic ${topic}; nothing was sent. Create it first.`);
   }
 
   get globals(): GlobalTables {
@@ -163,7 +179,9 @@ export class DrivenApplication {
 
   #deliverGlobal(partition: TopicPartition, max: number): void {
     this.#globals.addRecords(this.#broker.fetch(partition, this.#globals.position(partition), max));
-    this.#broker.append(this.#globals.takeDeadLetters());
+    const { letters, sent } = this.#globals.takeDeadLetters();
+    this.#broker.append(letters);
+    sent();
   }
 
   /** Delivers the next record of one partition, processes it and commits. */

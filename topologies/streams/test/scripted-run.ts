@@ -31,6 +31,7 @@ export function setUp(topology: Topology = summing(), partitions = 1, options: P
     maxTaskIdleMs: 0,
     onMalformed: 'dead-letter',
     onFailure: 'fail',
+    onProductionError: 'fail',
     log: (_level, event, message) => logged.push(`${event}: ${message}`),
     capacity: 1,
     numStandbyReplicas: 0,

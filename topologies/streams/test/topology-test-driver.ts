@@ -5,7 +5,7 @@ import { InMemoryBroker } from '../kafka/in-memory-broker.ts';
 import { partitionForKey } from '../kafka/partitioner.ts';
 import type { Header, TopicPartition } from '../kafka/port.ts';
 import { Topology } from '../plan/topology.ts';
-import type { FailureHandler, FailureHandling } from '../runtime/failure-handling.ts';
+import type { FailureHandler, FailureHandling, ProductionHandler } from '../runtime/failure-handling.ts';
 import type { Serde } from '../serde.ts';
 import { MemoryStorage } from '../state/memory-storage.ts';
 import type { ReadOnlySessionStore } from '../state/session-store.ts';
@@ -31,6 +31,11 @@ export interface DriverOptions {
   readonly startWallClockMs?: number;
   readonly onMalformed?: FailureHandling;
   readonly onFailure?: FailureHandler;
+  readonly onProductionError?: ProductionHandler;
+  /** See `StreamsWorkerOptions`. To redrive a key, send a record of it without a value to `<application-id>-<sub-topology>-redrive`. */
+  readonly parkDeadLetters?: boolean;
+  /** `max.message.bytes` by topic; where nothing is said, there is no limit. */
+  readonly maxMessageBytes?: Readonly<Record<string, number>>;
   /** Storage of a task; called again for the same task after a crash. Default: memory that is lost with the crash. */
   readonly storage?: (applicationId: string, taskId: string) => TaskStorage;
   /**
@@ -91,11 +96,13 @@ export class TopologyTestDriver implements Disposable {
     const all = topologies instanceof Topology ? { [options.applicationId ?? 'test']: topologies } : topologies;
     this.#applications = Object.entries(all).map(
       ([id, topology]) =>
-        new DrivenApplication(id, topology, this.broker, {
+        new DrivenApplication(id, options.parkDeadLetters ? topology.parkingDeadLetters() : topology, this.broker, {
           now: () => this.#nowMs,
           partitionsOf: this.#partitionsOf,
           onMalformed: options.onMalformed ?? 'dead-letter',
           onFailure: options.onFailure ?? 'fail',
+          onProductionError: options.onProductionError ?? 'fail',
+          maxMessageBytes: options.maxMessageBytes ?? {},
           onReady: () => this.#answered.resolve(),
           storage: (taskId) => options.storage?.(id, taskId) ?? new MemoryStorage(),
         }),

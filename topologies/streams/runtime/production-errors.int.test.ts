@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ProcessingGuarantee, Serdes, StreamsBuilder, StreamsWorker } from '../index.ts';
+import { type ConsumedRecord, connectKafka, type KafkaPort } from '../kafka/index.ts';
+import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
+
+let broker: KafkaBroker;
+let kafka: KafkaPort;
+let stateDir: string;
+
+beforeAll(async () => {
+  broker = await startKafkaBroker();
+  kafka = await connectKafka({ bootstrapServers: broker.bootstrapServers, clientId: 'production-test' });
+  stateDir = mkdtempSync(join(tmpdir(), 'streams-state-'));
+}, 120_000);
+afterAll(async () => {
+  await kafka?.close();
+  await broker?.[Symbol.asyncDispose]();
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+/** All records of partition 0 so far, as they come. */
+function follow(topic: string): { readonly records: ConsumedRecord[]; readonly close: () => Promise<void> } {
+  const records: ConsumedRecord[] = [];
+  const fetcher = kafka.fetcher({
+    isolation: 'read_committed',
+    onBatch: (batch) => void records.push(...batch.records),
+    onOutOfRange: () => {},
+    onError: () => {},
+  });
+  fetcher.assign({ topic, partition: 0 }, 0);
+  return { records, close: () => fetcher.close() };
+}
+
+test.each(['exactly_once', 'at_least_once'] as const)(
+  'a record too large for its topic is a dead letter, and many small ones fit it, in batches as it takes them (%s)',
+  async (processingGuarantee: ProcessingGuarantee) => {
+    const [from, to] = [`in-${processingGuarantee}`, `out-${processingGuarantee}`];
+    const topic = (name: string) => ({ name, keySerde: Serdes.string, valueSerde: Serdes.string });
+    await kafka.createTopics([
+      { name: from, partitions: 1 },
+      { name: to, partitions: 1, config: { 'max.message.bytes': '20000' } },
+    ]);
+    const builder = new StreamsBuilder();
+    builder.stream(topic(from)).to(topic(to));
+    const producer = await kafka.producer();
+    const record = (index: number, bytes: number) => ({
+      topic: from,
+      partition: 0,
+      timestamp: 1_000 + index,
+      key: Buffer.from('k'),
+      value: Buffer.alloc(bytes, index),
+      headers: [],
+    });
+    // 19,927 is the most that fits: a batch of one has 61 bytes of its own, the record 12 beside its value.
+    const sizes = [...Array.from({ length: 100 }, () => 1_000), 50_000, 19_927, 19_928, 1_000];
+    await producer.send(sizes.map((bytes, index) => record(index, bytes)));
+    await producer.close();
+    const worker = new StreamsWorker({
+      applications: [{ applicationId: `app-${processingGuarantee}`, topology: builder.build() }],
+      bootstrapServers: broker.bootstrapServers,
+      stateDir,
+      instanceId: processingGuarantee,
+      processingGuarantee,
+      onProductionError: 'dead-letter',
+    });
+    await worker.start();
+    const [out, letters] = [follow(to), follow(`${from}.dlq`)];
+    await expect.poll(() => [out.records.length, letters.records.length], { timeout: 20_000 }).toEqual([102, 2]);
+    expect(out.records.map(({ value }) => value?.length)).toEqual(sizes.filter((size) => size < 19_928));
+    expect(letters.records.map(({ value }) => value?.length)).toEqual([50_000, 19_928]);
+    await Promise.all([out.close(), letters.close(), worker.close()]);
+  },
+  60_000,
+);
