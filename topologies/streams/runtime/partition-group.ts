@@ -5,6 +5,8 @@ interface Buffer {
   readonly partition: TopicPartition;
   records: ConsumedRecord[];
   head: number;
+  /** Time of the record at the head, where it takes an extractor to know it; null: not asked for yet. */
+  headTime: number | null;
   /** Record behind the last one that was buffered, and whether the log is known to end there. */
   nextOffset: number;
   caughtUp: boolean;
@@ -21,17 +23,33 @@ export class PartitionGroup {
   readonly #list: Buffer[] = [];
   readonly #maxIdleMs: number;
   readonly #now: () => number;
+  readonly #timeOf: ((record: ConsumedRecord) => number) | null;
   /** Holds the record that the last `peek` gave. */
   #next: Buffer | null = null;
   /** It passed an empty input that was at its end. */
   #nextIsEnforced = false;
   #enforced = 0;
 
-  constructor(inputs: readonly TopicPartition[], maxIdleMs: number, now: () => number) {
+  /** @param timeOf where sources have timestamp extractors; by default records have the time that the broker gives */
+  constructor(
+    inputs: readonly TopicPartition[],
+    maxIdleMs: number,
+    now: () => number,
+    timeOf: ((record: ConsumedRecord) => number) | null = null,
+  ) {
     this.#maxIdleMs = maxIdleMs;
     this.#now = now;
+    this.#timeOf = timeOf;
     for (const partition of inputs) {
-      const buffer = { partition, records: [], head: 0, nextOffset: 0, caughtUp: false, idleSince: null };
+      const buffer = {
+        partition,
+        records: [],
+        head: 0,
+        headTime: null,
+        nextOffset: 0,
+        caughtUp: false,
+        idleSince: null,
+      };
       this.#buffers.set(partitionName(partition), buffer);
       this.#list.push(buffer);
     }
@@ -65,6 +83,7 @@ export class PartitionGroup {
   /** The record that is next in time; null when there is none, or when an input must be waited for. */
   peek(): ConsumedRecord | null {
     let first: ConsumedRecord | null = null;
+    let firstTime = 0;
     let next: Buffer | null = null;
     let passes = false;
     this.#next = null;
@@ -73,8 +92,12 @@ export class PartitionGroup {
       if (head === undefined) {
         if (!this.#mayBePassed(buffer)) return null;
         passes = true;
-      } else if (first === null || head.timestamp < first.timestamp) {
+        continue;
+      }
+      const time = this.#timeOfHead(buffer, head);
+      if (first === null || time < firstTime) {
         first = head;
+        firstTime = time;
         next = buffer;
       }
     }
@@ -90,6 +113,7 @@ export class PartitionGroup {
     this.#next = null;
     if (this.#nextIsEnforced) this.#enforced += 1;
     buffer.head += 1;
+    buffer.headTime = null;
     if (buffer.head === buffer.records.length) buffer.idleSince = buffer.caughtUp ? this.#now() : null;
     else if (buffer.head > 4_096) {
       buffer.records = buffer.records.slice(buffer.head);
@@ -115,9 +139,16 @@ export class PartitionGroup {
     for (const buffer of this.#list) {
       buffer.records = [];
       buffer.head = 0;
+      buffer.headTime = null;
       buffer.caughtUp = false;
       buffer.idleSince = null;
     }
+  }
+
+  #timeOfHead(buffer: Buffer, head: ConsumedRecord): number {
+    if (this.#timeOf === null) return head.timestamp;
+    buffer.headTime ??= this.#timeOf(head);
+    return buffer.headTime;
   }
 
   #mayBePassed(buffer: Buffer): boolean {

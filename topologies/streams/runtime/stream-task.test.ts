@@ -127,3 +127,30 @@ test.each(['stream', 'table'] as const)(
     ]);
   },
 );
+
+test('which input is next hangs on the times that the extractors give', () => {
+  const seen: string[] = [];
+  const builder = new StreamsBuilder();
+  const byValue = { timestampExtractor: ({ value }: { readonly value: unknown }) => Number(value) };
+  builder
+    .stream(text('a'), byValue)
+    .merge(builder.stream(text('b')))
+    .peek((_key, value) => seen.push(value))
+    .to(text('out'));
+  using driver = new TopologyTestDriver(builder.build(), { recordsPerCommit: 10 });
+  const at = (topic: string, values: readonly number[], times = values) =>
+    driver.broker.append(
+      values.map((value, index) => ({
+        topic,
+        partition: 0,
+        timestamp: times[index] ?? 0,
+        key: null,
+        value: Serdes.string.serialize(topic, String(value)),
+        headers: [],
+      })),
+    );
+  at('a', [5, 20, 30], [90, 91, 92]);
+  at('b', [10, 25]);
+  driver.run();
+  expect(seen).toEqual(['5', '10', '20', '25', '30']);
+});

@@ -78,6 +78,8 @@ export class StreamTask implements Task, TaskContext {
   readonly #stores: TaskStores;
   readonly #positions = new InputPositions();
   readonly #lastRead = new LastRead();
+  /** Of sources with an extractor: what has been read of the next record to know its time. */
+  readonly #readAhead = new WeakMap<ConsumedRecord, AnyRecord | Unreadable>();
   readonly #buffers: PartitionGroup;
   /** Null: dead letters park nothing. */
   readonly #parking: Parking | null;
@@ -112,7 +114,7 @@ export class StreamTask implements Task, TaskContext {
         .map((topic) => ({ topic, partition: options.partition }));
     const fed = inputsOf([...this.#sources.keys()]);
     this.inputs = [...fed, ...inputsOf(this.#parking === null ? [] : [this.#parking.topic])];
-    this.#buffers = new PartitionGroup(fed, options.maxTaskIdleMs ?? 0, options.now);
+    this.#buffers = new PartitionGroup(fed, options.maxTaskIdleMs ?? 0, options.now, this.#timeByExtractor());
     this.#stores = new TaskStores({
       applicationId: options.applicationId,
       taskId: this.id,
@@ -186,6 +188,18 @@ export class StreamTask implements Task, TaskContext {
       if (position !== undefined) this.#inlets.set(topic, { source, position, push: graph.entry(source.name) });
     }
     this.#stopIfFailed(null);
+  }
+
+  /** Which record is next hangs on the times that the sources' extractors give (`RecordQueue.updateHead`). Null: none has one. */
+  #timeByExtractor(): ((record: ConsumedRecord) => number) | null {
+    if ([...this.#sources.values()].every(({ timestampExtractor }) => timestampExtractor === null)) return null;
+    return (raw) => {
+      const source = this.#sources.get(raw.topic);
+      if (source === undefined || source.timestampExtractor === null) return raw.timestamp;
+      const record = readRecord(raw, source, this.#positions.get(raw.topic)?.time ?? -1);
+      this.#readAhead.set(raw, record);
+      return record instanceof Unreadable ? raw.timestamp : record.timestamp; // it is refused when its turn comes
+    };
   }
 
   #asyncCalls(): AsyncCalls {
@@ -292,7 +306,8 @@ export class StreamTask implements Task, TaskContext {
 
   #take(raw: ConsumedRecord, inlet: TaskInlet): void {
     const { source, position } = inlet;
-    const record = readRecord(raw, source, position.time);
+    const ahead = source.timestampExtractor === null ? undefined : this.#readAhead.get(raw);
+    const record = ahead ?? readRecord(raw, source, position.time);
     if (record instanceof Unreadable) {
       this.#refuse(raw, source, record);
       this.#leaveOut(source, raw.timestamp, false);
