@@ -59,6 +59,17 @@ export type {
 } from './plan/node.ts';
 export { Topology } from './plan/topology.ts';
 export type { TopologyDescription } from './plan/topology-description.ts';
+export type { ApplicationQueries, KeyOwner, StoreQueryOptions } from './query/application-queries.ts';
+export { fixedDirectory, type QueryAddress, type QueryDirectory } from './query/directory.ts';
+export type { QueryEndpointOptions } from './query/query-endpoint.ts';
+export type {
+  LimitOptions,
+  QueryableStore,
+  QueryResult,
+  QueryRow,
+  RowsResult,
+  WindowRow,
+} from './query/queryable-store.ts';
 export type { ModuleApplication } from './runtime/application-module.ts';
 export type { ApplicationState, ProcessingGuarantee } from './runtime/application-runner.ts';
 export type {

@@ -128,6 +128,23 @@ export class ApplicationRun {
     if (paused) this.pause();
   }
 
+  get tasks(): Pick<AssignedTasks, 'ids' | 'local'> {
+    return this.#tasks;
+  }
+
+  /** Of a task or a standby that is here. */
+  storageOf(taskId: string): TaskStorage | null {
+    return this.#storages.get(taskId);
+  }
+
+  get generationId(): number {
+    return this.#cycle.group?.generationId ?? -1;
+  }
+
+  get globals(): GlobalTables | null {
+    return this.#globals;
+  }
+
   /** Resolves when its place in the group is taken and its first tasks run. @throws also when it is closed meanwhile */
   start(): Promise<void> {
     this.#starting = this.#start();
@@ -281,6 +298,7 @@ export class ApplicationRun {
     await this.#membership?.leave({ forget: false }).catch(() => undefined); // the session times out by itself
     await this.#committer?.close();
     this.#tasks.closeAll();
+    this.#globals = null; // queries may still ask
     await this.#storages.closeAll();
     await this.#globalStorage?.close();
   }

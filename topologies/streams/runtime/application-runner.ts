@@ -6,6 +6,7 @@ import type { Topology } from '../plan/topology.ts';
 import type { StateFolder } from '../state/state-folder.ts';
 import { ApplicationRun } from './application-run.ts';
 import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
+import type { LocalState } from './local-state.ts';
 import { type Log, messageOf } from './log.ts';
 import { PartitionCounts } from './partition-counts.ts';
 import { ProductionLimits } from './production-limits.ts';
@@ -19,7 +20,7 @@ export interface RunnerOptions extends SharingOptions {
   readonly applicationId: string;
   readonly topology: Topology;
   readonly kafka: KafkaPort;
-  readonly state: Pick<StateFolder, 'storage' | 'taskIds'>;
+  readonly state: Pick<StateFolder, 'storage' | 'taskIds'> & Partial<Pick<StateFolder, 'lastKnown'>>;
   readonly instanceId: string;
   /** The same for instances that fail together. */
   readonly processId: string;
@@ -66,6 +67,31 @@ export class ApplicationRunner {
     this.#options = options;
     this.applicationId = options.applicationId;
     this.#plan = options.topology.plan(options.applicationId);
+  }
+
+  /** What it has here, for queries; it never throws. */
+  get local(): LocalState {
+    const { state, applicationId } = this.#options;
+    const run = this.#run;
+    return {
+      state: this.state$.value,
+      generationId: run?.generationId ?? -1,
+      taskIds: run?.tasks.ids ?? [],
+      globals: run?.globals ?? null,
+      task: (id) => run?.tasks.local(id) ?? null,
+      look: (id, read) => {
+        const open = run?.storageOf(id) ?? null;
+        if (open !== null) return read(open);
+        const left = state.lastKnown?.(applicationId, id) ?? null;
+        if (left === null) return null;
+        try {
+          return read(left);
+        } finally {
+          void left.close();
+        }
+      },
+      partitionsOf: (topic) => this.#counts.of(topic),
+    };
   }
 
   /**

@@ -6,6 +6,7 @@ import type { StateStore } from '../state/state-store.ts';
 import type { RunnerOptions } from './application-runner.ts';
 import type { TaskInputs } from './assignor.ts';
 import { beginnings } from './beginnings.ts';
+import type { LocalTask } from './local-state.ts';
 import { messageOf } from './log.ts';
 import type { PartitionCounts } from './partition-counts.ts';
 import type { ProductionLimits } from './production-limits.ts';
@@ -67,6 +68,18 @@ export class AssignedTasks {
   release(wanted: readonly TaskInputs[], stayed: boolean): void {
     const ids = new Set(stayed ? wanted.map((task) => task.taskId) : []);
     for (const id of [...this.#tasks.keys()]) if (!ids.has(id)) this.#close(id);
+  }
+
+  get ids(): readonly string[] {
+    return [...this.#tasks.keys()];
+  }
+
+  local(id: string): LocalTask | null {
+    const task = this.#tasks.get(id);
+    if (task === undefined) return null;
+    const lags = task.inputs.map((input) => this.#options.feed.lag(input));
+    const lag = lags.reduce((sum, one) => (sum === null || one === null ? null : sum + one), 0);
+    return { running: this.#running.has(id), lag };
   }
 
   /**
