@@ -60,6 +60,7 @@ export type {
 export { Topology } from './plan/topology.ts';
 export type { TopologyDescription } from './plan/topology-description.ts';
 export type { ApplicationQueries, KeyOwner, StoreQueryOptions } from './query/application-queries.ts';
+export type { ChangeGap } from './query/change-queue.ts';
 export { fixedDirectory, type QueryAddress, type QueryDirectory } from './query/directory.ts';
 export type { QueryEndpointOptions } from './query/query-endpoint.ts';
 export type {
@@ -70,6 +71,7 @@ export type {
   RowsResult,
   WindowRow,
 } from './query/queryable-store.ts';
+export type { ChangeOptions, StoreChange } from './query/store-changes.ts';
 export type { ModuleApplication } from './runtime/application-module.ts';
 export type { ApplicationState, ProcessingGuarantee } from './runtime/application-runner.ts';
 export type {

@@ -85,6 +85,7 @@ function timestampedKeyValue<K, V>(options: KeyValueStoreOptions<K, V>): StoreBu
       options,
       ({ keySerde, valueSerde }, host) =>
         new TypedKeyValueStore(options.name, host, keySerde, timestampedSerde(valueSerde)),
+      { timed: true },
     ),
   };
 }

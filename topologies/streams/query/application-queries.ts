@@ -1,10 +1,13 @@
+import { QueryError } from '../errors.ts';
 import { partitionForKey } from '../kafka/partitioner.ts';
 import { taskIdOf } from '../plan/application-plan.ts';
 import { changelogTopicOf, topicOf } from '../plan/topology.ts';
+import type { Serde } from '../serde.ts';
 import type { LocalRows, QueriedStore, RowAnswer } from './local-rows.ts';
 import type { Peers } from './peers.ts';
 import { QueryableStore } from './queryable-store.ts';
 import type { RowQuery } from './row-query.ts';
+import type { ChangeReader, StoreChanges } from './store-changes.ts';
 
 export interface StoreQueryOptions<K> {
   /** Chooses the partition of a key, where its records were not sent by the bytes of the key. */
@@ -37,11 +40,13 @@ export class ApplicationQueries {
   readonly #applicationId: string;
   readonly #local: LocalRows;
   readonly #peers: Peers | null;
+  readonly #changes: StoreChanges;
 
-  constructor(applicationId: string, local: LocalRows, peers: Peers | null) {
+  constructor(applicationId: string, local: LocalRows, peers: Peers | null, changes: StoreChanges) {
     this.#applicationId = applicationId;
     this.#local = local;
     this.#peers = peers;
+    this.#changes = changes;
   }
 
   /**
@@ -65,6 +70,7 @@ export class ApplicationQueries {
       partitionOf: (key, bytes, count) => options.partitioner?.(key, count) ?? partitionForKey(bytes, count),
       ask: (partition, query) => this.#ask(store, name, partition, query),
       owner: (partition) => this.#owner(store, partition),
+      changes: (how) => this.#changes.of<K, V>(changeReaderOf(name, store), how),
     });
   }
 
@@ -114,6 +120,19 @@ export class ApplicationQueries {
     const now = peers.ownerOf(taskId);
     return now === null ? answer : await peers.rows(now.address, name, partition, query);
   }
+}
+
+/** @throws QueryError – a global table belongs to no task, and no transaction of ours writes it */
+function changeReaderOf<K, V>(name: string, store: QueriedStore): ChangeReader<K, V> {
+  const queries = store.sub === null ? undefined : store.builder.queries;
+  if (store.sub === null || queries === undefined)
+    throw new QueryError(
+      `${name} is a global table: its changes are those of its topic ${store.topic}. Cure: read that.`,
+    );
+  const { timed, windowSizeMs, keySerde, valueSerde } = queries;
+  const { spec } = store.builder;
+  const serdes = { keySerde: keySerde as Serde<K>, valueSerde: valueSerde as Serde<V> }; // the caller names the topology's types
+  return { spec, topic: store.topic, timed, windowSizeMs, ...serdes };
 }
 
 const fresh = ({ rows, instanceId, position, lag }: RowAnswer): PartitionAnswer => ({

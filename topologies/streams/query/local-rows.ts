@@ -99,7 +99,7 @@ export class LocalRows {
   #answer({ spec, queries }: StoreBuilder, storage: TaskStorage, query: RowQuery) {
     const topic = changelogTopicOf(this.#options.applicationId, spec.name);
     const opened = queries?.openBytes(readOnlyHost(storage, spec, topic));
-    const rows = opened === undefined ? [] : readRows(spec, opened, query);
+    const rows = opened === undefined ? [] : readRows(spec, opened, query, queries?.windowSizeMs);
     const position = spec.logged ? Number(storage.metadata(`changelog:${spec.name}`) ?? 0) : null;
     return { instanceId: this.#options.instanceId, rows, position };
   }

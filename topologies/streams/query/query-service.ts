@@ -7,6 +7,7 @@ import type { QueryAddress, QueryDirectory } from './directory.ts';
 import { LocalRows } from './local-rows.ts';
 import { Peers } from './peers.ts';
 import { QueryEndpoint, type QueryEndpointOptions } from './query-endpoint.ts';
+import type { StoreChanges } from './store-changes.ts';
 
 export interface QueryServiceOptions {
   readonly applications: readonly { readonly applicationId: string; readonly topology: Topology }[];
@@ -16,29 +17,46 @@ export interface QueryServiceOptions {
   readonly queryTimeoutMs?: number;
 }
 
+/** One application, as it runs here. */
+export interface QueriedApplication {
+  readonly local: LocalState;
+  readonly changes: StoreChanges;
+}
+
 /** The queries of one worker: its own, and those of other instances that come over HTTP. */
 export class QueryService {
   readonly #options: QueryServiceOptions;
   readonly #applications = new Map<string, ApplicationQueries>();
   readonly #endpoint: QueryEndpoint;
+  readonly #locals: readonly QueriedApplication[];
   #address: QueryAddress | null = null;
 
   /** @param locals of each application, in their order */
   constructor(
     options: QueryServiceOptions,
     kafka: Pick<KafkaPort, 'endOffsets'>,
-    locals: readonly (() => LocalState)[],
+    locals: readonly QueriedApplication[],
   ) {
     this.#options = options;
+    this.#locals = locals;
     const { instanceId, queryDirectory: directory, queryTimeoutMs: timeoutMs = 1_000 } = options;
     const rows = new Map<string, LocalRows>();
     options.applications.forEach(({ applicationId, topology }, at) => {
-      const local = locals[at];
-      if (local === undefined) throw new TypeError(`${applicationId} runs nowhere`);
-      const ofApplication = new LocalRows({ applicationId, instanceId, topology, kafka, local });
+      const application = locals[at];
+      if (application === undefined) throw new TypeError(`${applicationId} runs nowhere`);
+      const ofApplication = new LocalRows({
+        applicationId,
+        instanceId,
+        topology,
+        kafka,
+        local: () => application.local,
+      });
       const peers = directory && new Peers({ applicationId, instanceId, directory, timeoutMs });
       rows.set(applicationId, ofApplication);
-      this.#applications.set(applicationId, new ApplicationQueries(applicationId, ofApplication, peers ?? null));
+      this.#applications.set(
+        applicationId,
+        new ApplicationQueries(applicationId, ofApplication, peers ?? null, application.changes),
+      );
     });
     this.#endpoint = new QueryEndpoint(instanceId, rows);
   }
@@ -64,7 +82,8 @@ export class QueryService {
     await queryDirectory?.announce(this.#address);
   }
 
-  close(): Promise<void> {
-    return this.#endpoint.close();
+  async close(): Promise<void> {
+    for (const { changes } of this.#locals) changes.close();
+    await this.#endpoint.close();
   }
 }

@@ -1,6 +1,9 @@
+import type { Observable } from 'rxjs';
 import type { Serde } from '../serde.ts';
 import type { KeyOwner, PartitionAnswer } from './application-queries.ts';
+import type { ChangeGap } from './change-queue.ts';
 import type { RowQuery, StoredRow } from './row-query.ts';
+import { type ChangeOptions, observed, type StoreChange } from './store-changes.ts';
 
 export interface QueryRow<K, V> {
   readonly key: K;
@@ -47,6 +50,7 @@ export interface QueryableStoreHost<K, V> {
   readonly partitionOf: (key: K, bytes: Uint8Array, partitions: number) => number;
   readonly ask: (partition: number, query: RowQuery) => Promise<PartitionAnswer>;
   readonly owner: (partition: number) => Promise<KeyOwner>;
+  readonly changes: (options?: ChangeOptions) => AsyncIterableIterator<StoreChange<K, V> | ChangeGap>;
 }
 
 const usualLimit = 10_000;
@@ -113,6 +117,19 @@ export class QueryableStore<K, V> {
   /** Which instance has the rows of a key now. */
   owner(key: K): Promise<KeyOwner> {
     return this.#host.owner(this.#partitionOf(key));
+  }
+
+  /**
+   * What this instance's tasks have changed, told after the commit and never of work that was aborted; other instances tell of theirs. A
+   * reader that is slow, and a task that begins here, make a gap. An Observable asks nobody how fast he is: with work that takes time use `changes`.
+   */
+  changes$(options?: ChangeOptions): Observable<StoreChange<K, V> | ChangeGap> {
+    return observed(() => this.#host.changes(options));
+  }
+
+  /** The same, taken one after the other, from the call on. */
+  changes(options?: ChangeOptions): AsyncIterableIterator<StoreChange<K, V> | ChangeGap> {
+    return this.#host.changes(options);
   }
 
   async #ofKey<R>(

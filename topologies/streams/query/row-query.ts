@@ -43,10 +43,11 @@ const rowOf = (key: Bytes, kept: Kept, window: StoredRow['window'] = null): Stor
 /**
  * Reads at once, before anything else can write.
  * @param store opened with bytes (see `StoreQueries`)
+ * @param windowSizeMs of window stores: how long after its start a window ends
  * @returns at most `limit` rows: by key; of windows of all keys by time, then key
  * @throws QueryError – a store of this kind cannot be read in this way
  */
-export function readRows(spec: StoreSpec, store: StateStore, query: RowQuery): readonly StoredRow[] {
+export function readRows(spec: StoreSpec, store: StateStore, query: RowQuery, windowSizeMs = 0): readonly StoredRow[] {
   // What stands behind the casts is made with the spec, and opened with bytes.
   if (query.type === 'get') {
     if (spec.kind === 'versioned') {
@@ -71,7 +72,7 @@ export function readRows(spec: StoreSpec, store: StateStore, query: RowQuery): r
     const rows = (store as KeyValueStore<Bytes, Kept>).range(query.from, query.to);
     return firstOf(rows, query.limit, ([key, value]) => rowOf(key, value));
   }
-  if (spec.kind === 'window') return windows(store as SizedWindowStore, query);
+  if (spec.kind === 'window') return windows(store as ReadOnlyWindowStore<Bytes, Kept>, query, windowSizeMs);
   if (spec.kind === 'session') return sessions(store as ReadOnlySessionStore<Bytes, Bytes>, query);
   throw cannot(spec, 'by windows', 'use get, range or all');
 }
@@ -81,14 +82,17 @@ const isKeyValue = ({ kind }: StoreSpec): boolean => kind === 'key-value' || kin
 const cannot = ({ name, kind }: StoreSpec, how: string, cure: string): QueryError =>
   new QueryError(`${name} is a ${kind} store and cannot be read ${how}; nothing was read. Cure: ${cure}.`);
 
-type SizedWindowStore = ReadOnlyWindowStore<Bytes, Kept> & { readonly windowSizeMs: number };
 type FetchQuery = Extract<RowQuery, { type: 'fetch' }>;
 
 /** By the starts of the windows. */
-function windows(store: SizedWindowStore, { key, fromMs, toMs, limit }: FetchQuery): StoredRow[] {
+function windows(
+  store: ReadOnlyWindowStore<Bytes, Kept>,
+  { key, fromMs, toMs, limit }: FetchQuery,
+  windowSizeMs: number,
+): StoredRow[] {
   if (key === null) return firstOf(store.fetchAll(fromMs, toMs), limit, ([of, kept]) => rowOf(of.key, kept, of.window));
   const ofKey = store.fetch(key, fromMs, toMs);
-  return firstOf(ofKey, limit, ([startMs, kept]) => rowOf(key, kept, { startMs, endMs: startMs + store.windowSizeMs }));
+  return firstOf(ofKey, limit, ([startMs, kept]) => rowOf(key, kept, { startMs, endMs: startMs + windowSizeMs }));
 }
 
 /** Those that any moment of the time asked for lies in. */

@@ -3,6 +3,7 @@ import { ProduceRefusalError } from '../kafka/errors.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { Topology } from '../plan/topology.ts';
+import { StoreChanges } from '../query/store-changes.ts';
 import type { StateFolder } from '../state/state-folder.ts';
 import { ApplicationRun } from './application-run.ts';
 import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
@@ -12,6 +13,7 @@ import { PartitionCounts } from './partition-counts.ts';
 import { ProductionLimits } from './production-limits.ts';
 import type { RestoreProgress } from './restore-progress.ts';
 import type { SharingOptions } from './share-tasks.ts';
+import type { ChangeListener } from './task-stores.ts';
 
 export type ApplicationState = 'CREATED' | 'REBALANCING' | 'RESTORING' | 'RUNNING' | 'PAUSED' | 'ERROR' | 'CLOSED';
 export type ProcessingGuarantee = 'exactly_once' | 'at_least_once';
@@ -33,6 +35,7 @@ export interface RunnerOptions extends SharingOptions {
   /** Of this instance, relative to the others'. */
   readonly capacity: number;
   readonly probingRebalanceIntervalMs: number;
+  readonly changes?: ChangeListener;
 }
 
 /** 17 the name is not allowed, 29 we may not write there. */
@@ -51,6 +54,8 @@ export class ApplicationRunner {
   readonly state$ = new BehaviorSubject<ApplicationState>('CREATED');
   readonly applicationId: string;
   readonly restore$ = new Subject<RestoreProgress>();
+  /** What its tasks commit, for those who look. */
+  readonly changes = new StoreChanges();
   readonly #options: RunnerOptions;
   readonly #plan: ApplicationPlan;
   readonly #counts = new PartitionCounts();
@@ -64,8 +69,8 @@ export class ApplicationRunner {
   #starting: Promise<void> = Promise.resolve();
 
   constructor(options: RunnerOptions) {
-    this.#options = options;
     this.applicationId = options.applicationId;
+    this.#options = { ...options, changes: this.changes };
     this.#plan = options.topology.plan(options.applicationId);
   }
 

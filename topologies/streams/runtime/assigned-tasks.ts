@@ -1,6 +1,6 @@
 import type { CommittedOffset, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
-import type { ApplicationPlan } from '../plan/application-plan.ts';
+import { type ApplicationPlan, taskIdOf } from '../plan/application-plan.ts';
 import type { SubTopology } from '../plan/topology.ts';
 import type { StateStore } from '../state/state-store.ts';
 import type { RunnerOptions } from './application-runner.ts';
@@ -148,6 +148,7 @@ export class AssignedTasks {
       onProductionError,
       limits,
       onReady,
+      ...(runner.changes && { changes: runner.changes }),
       onRedriven: (redrive, taken, left) =>
         log(
           left === 0 ? 'info' : 'warn',
@@ -191,6 +192,8 @@ export class AssignedTasks {
     };
     task.start(task.inputs.map(from));
     this.#running.add(task.id);
+    const sub = this.#options.runner.topology.subTopologies.find(({ id }) => task.id === taskIdOf(id, task.partition));
+    for (const { spec } of sub?.stores ?? []) this.#options.runner.changes?.begins(spec.name, task.partition);
     for (const input of task.inputs) this.#options.feed.read(input, from(input).offset, task);
   }
 

@@ -31,7 +31,7 @@ import type { AnyRecord, RecordMetadata } from './record.ts';
 import type { Reread } from './reread.ts';
 import { sinkOf } from './sink.ts';
 import type { ChangelogPosition, Task, TaskCommit } from './task.ts';
-import { TaskStores } from './task-stores.ts';
+import { type ChangeListener, TaskStores } from './task-stores.ts';
 
 export interface TaskOptions {
   readonly applicationId: string;
@@ -51,6 +51,7 @@ export interface TaskOptions {
   readonly limits?: Pick<ProductionLimits, 'refusalOf' | 'maxBytesOf'>;
   /** It may have become ready by itself: a call was answered, or a piped operator failed on a timer of its own. */
   readonly onReady?: () => void;
+  readonly changes?: ChangeListener;
   /** Told of each record that went no further, with the reason. */
   /** A redrive is done: so many records of its key were processed, so many stay parked. */
   readonly onRedriven?: (redrive: RecordMetadata, taken: number, left: number) => void;
@@ -121,6 +122,7 @@ export class StreamTask implements Task, TaskContext {
       storage: options.storage,
       recordTime: () => this.#recordTime,
       lastRead: this.#lastRead,
+      ...(options.changes && { changes: options.changes }),
     });
   }
 

@@ -178,11 +178,7 @@ export class StreamsWorker {
           ...sharing,
         }),
     );
-    this.#queries = new QueryService(
-      { ...options, instanceId },
-      this.#port,
-      this.#runners.map((runner) => () => runner.local),
-    );
+    this.#queries = new QueryService({ ...options, instanceId }, this.#port, this.#runners);
     const ids = options.applications.map((application) => application.applicationId);
     this.states$ = combineLatest(this.#runners.map((runner) => runner.state$)).pipe(
       map((states) => new Map(states.map((state, index) => [ids[index] ?? '', state]))),

@@ -11,6 +11,10 @@ export interface StoreSerdes<K, V> {
 export interface StoreQueries {
   readonly keySerde: Serde<unknown>;
   readonly valueSerde: Serde<unknown>;
+  /** A row begins with the record time of its value. */
+  readonly timed: boolean;
+  /** Of window stores: how long after its start a window ends. Else 0. */
+  readonly windowSizeMs: number;
   /** The store with bytes as its keys and values. */
   openBytes(host: StoreHost): StateStore;
 }
@@ -19,8 +23,18 @@ export interface StoreQueries {
 export const queryable = <K, V, S extends StateStore>(
   options: StoreSerdes<K, V>,
   open: (serdes: StoreSerdes<unknown, unknown>, host: StoreHost) => S,
+  { timed = false, windowSizeMs = 0 }: Partial<Pick<StoreQueries, 'timed' | 'windowSizeMs'>> = {},
 ): { readonly open: (host: StoreHost) => S; readonly queries: StoreQueries } => {
   const serdes = options as StoreSerdes<unknown, unknown>; // types are erased below the DSL
   const bytes = { keySerde: Serdes.bytes, valueSerde: Serdes.bytes } as StoreSerdes<unknown, unknown>; // likewise
-  return { open: (host) => open(serdes, host), queries: { ...serdes, openBytes: (host) => open(bytes, host) } };
+  return {
+    open: (host) => open(serdes, host),
+    queries: {
+      keySerde: serdes.keySerde,
+      valueSerde: serdes.valueSerde,
+      timed,
+      windowSizeMs,
+      openBytes: (host) => open(bytes, host),
+    },
+  };
 };

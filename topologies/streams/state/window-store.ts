@@ -56,6 +56,7 @@ export const windowStore = <K, V>(options: WindowStoreOptions<K, V>): StoreBuild
   ...queryable(
     options,
     (serdes, host) => new BytesWindowStore(host, { ...options, ...serdes }, { keepsBound: false, sweepsItself: true }),
+    { windowSizeMs: options.windowSizeMs },
   ),
 });
 
@@ -70,6 +71,7 @@ export const aggregateWindowStore = <K, V>(options: WindowStoreOptions<K, V>, ke
         { ...options, keySerde, valueSerde: timestampedSerde(valueSerde) },
         { keepsBound, sweepsItself: false },
       ),
+    { timed: true, windowSizeMs: options.windowSizeMs },
   ),
 });
 
@@ -103,10 +105,6 @@ class BytesWindowStore<K, V> implements WindowStore<K, V> {
       times: 1,
     });
     this.#sweepsItself = manner.sweepsItself;
-  }
-
-  get windowSizeMs(): number {
-    return this.#options.windowSizeMs;
   }
 
   get times(): StoreTimes {
