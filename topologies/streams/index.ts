@@ -47,6 +47,8 @@ export { type EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWin
 export * from './errors.ts';
 export type { InMemoryBroker } from './kafka/in-memory-broker.ts';
 export type { Header } from './kafka/port.ts';
+export type { Labels, MetricFamily, MetricSample } from './metrics/metric-families.ts';
+export { prometheusText } from './metrics/prometheus-text.ts';
 export type { ApplicationPlan } from './plan/application-plan.ts';
 export { diffTopologies, type TopologyChange, type TopologyDiff } from './plan/diff-topologies.ts';
 export type {

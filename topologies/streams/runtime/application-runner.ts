@@ -1,6 +1,7 @@
 import { BehaviorSubject, filter, firstValueFrom, Subject } from 'rxjs';
 import { ProduceRefusalError } from '../kafka/errors.ts';
 import type { KafkaPort } from '../kafka/port.ts';
+import { ApplicationMetrics } from '../metrics/application-metrics.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { Topology } from '../plan/topology.ts';
 import { StoreChanges } from '../query/store-changes.ts';
@@ -35,7 +36,12 @@ export interface RunnerOptions extends SharingOptions {
   /** Of this instance, relative to the others'. */
   readonly capacity: number;
   readonly probingRebalanceIntervalMs: number;
-  readonly changes?: ChangeListener;
+}
+
+/** With what outlives its runs. */
+export interface RunOptions extends RunnerOptions {
+  readonly changes: ChangeListener;
+  readonly metrics: ApplicationMetrics;
 }
 
 /** 17 the name is not allowed, 29 we may not write there. */
@@ -56,7 +62,8 @@ export class ApplicationRunner {
   readonly restore$ = new Subject<RestoreProgress>();
   /** What its tasks commit, for those who look. */
   readonly changes = new StoreChanges();
-  readonly #options: RunnerOptions;
+  readonly metrics: ApplicationMetrics;
+  readonly #options: RunOptions;
   readonly #plan: ApplicationPlan;
   readonly #counts = new PartitionCounts();
   readonly #limits = new ProductionLimits();
@@ -70,8 +77,10 @@ export class ApplicationRunner {
 
   constructor(options: RunnerOptions) {
     this.applicationId = options.applicationId;
-    this.#options = { ...options, changes: this.changes };
     this.#plan = options.topology.plan(options.applicationId);
+    const stores = this.#plan.subTopologies.flatMap((sub) => sub.stores);
+    this.metrics = new ApplicationMetrics(stores.flatMap(({ changelogTopic }) => changelogTopic ?? []));
+    this.#options = { ...options, changes: this.changes, metrics: this.metrics };
   }
 
   /** What it has here, for queries; it never throws. */
@@ -82,6 +91,7 @@ export class ApplicationRunner {
       state: this.state$.value,
       generationId: run?.generationId ?? -1,
       taskIds: run?.tasks.ids ?? [],
+      lags: run?.tasks.lags ?? [],
       globals: run?.globals ?? null,
       task: (id) => run?.tasks.local(id) ?? null,
       look: (id, read) => {

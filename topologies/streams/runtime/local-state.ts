@@ -15,6 +15,8 @@ export interface LocalState {
   readonly state: ApplicationState;
   /** Of the group; -1 before the first assignment. */
   readonly generationId: number;
+  /** Records of inputs that their tasks have not taken, as far as they are known. */
+  readonly lags: readonly { readonly topic: string; readonly partition: number; readonly lag: number }[];
   readonly taskIds: readonly string[];
   readonly globals: GlobalTables | null;
   task(id: string): LocalTask | null;

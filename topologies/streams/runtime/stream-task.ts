@@ -97,6 +97,7 @@ export class StreamTask implements Task, TaskContext {
   #failures = 0;
   #resuming = false;
   #inFlight = false;
+  #lateness = { count: 0, sumMs: 0, maxMs: 0 };
 
   constructor(options: TaskOptions) {
     this.#options = options;
@@ -302,6 +303,7 @@ export class StreamTask implements Task, TaskContext {
     else {
       if (record.timestamp > position.time) position.time = record.timestamp;
       if (record.timestamp > this.#streamTime) this.#streamTime = record.timestamp;
+      else if (record.timestamp < this.#streamTime) this.#noteLateness(this.#streamTime - record.timestamp);
       this.#recordTime = record.timestamp;
       this.#lastRead.note(source, record.key, raw.key, record.value, raw.value);
       this.#stores.mark();
@@ -357,6 +359,19 @@ export class StreamTask implements Task, TaskContext {
     position.offset = offset + 1;
     position.moved = true;
     this.#options.onRedriven?.({ topic, partition, offset }, taken, left);
+  }
+
+  #noteLateness(ms: number): void {
+    this.#lateness.count += 1;
+    this.#lateness.sumMs += ms;
+    if (ms > this.#lateness.maxMs) this.#lateness.maxMs = ms;
+  }
+
+  /** Of records behind stream time, since the last take. */
+  takeLateness(): { readonly count: number; readonly sumMs: number; readonly maxMs: number } {
+    const taken = this.#lateness;
+    if (taken.count > 0) this.#lateness = { count: 0, sumMs: 0, maxMs: 0 };
+    return taken;
   }
 
   /** A record that cannot even be read. */
@@ -459,6 +474,9 @@ export class StreamTask implements Task, TaskContext {
 
   get taskId(): string {
     return this.id;
+  }
+  get subTopology(): number {
+    return this.#options.sub.id;
   }
   get streamTime(): number {
     return this.#streamTime;

@@ -4,6 +4,7 @@ import { BehaviorSubject, combineLatest, map, merge, type Observable, type Subsc
 import { CloseTimeoutError, InvalidArgumentError } from '../errors.ts';
 import { KafkajsPort } from '../kafka/kafkajs-port.ts';
 import type { KafkaPort } from '../kafka/port.ts';
+import { type MetricFamily, metricFamilies } from '../metrics/metric-families.ts';
 import type { Topology } from '../plan/topology.ts';
 import type { ApplicationQueries } from '../query/application-queries.ts';
 import type { QueryAddress, QueryDirectory } from '../query/directory.ts';
@@ -195,6 +196,13 @@ export class StreamsWorker {
   /** Its stores for looking only, of this instance and the others. @throws QueryError – there is no such application */
   query(applicationId: string): ApplicationQueries {
     return this.#queries.of(applicationId);
+  }
+
+  /** What its applications have done and where they stand, at this moment; `prometheusText` writes it for a scrape. */
+  metrics(): readonly MetricFamily[] {
+    return metricFamilies(
+      this.#runners.map(({ applicationId, local, metrics }) => ({ applicationId, metrics, ...local })),
+    );
   }
 
   /** Where the query endpoint answers; null before `start`, or without one. */
