@@ -108,3 +108,4 @@ export {
   type TestRecord,
   TopologyTestDriver,
 } from './test/topology-test-driver.ts';
+export type { Span, SpanContext, SpanOptions, Tracer, TracingOptions } from './tracing/tracer.ts';

@@ -35,7 +35,7 @@ test('records in, out by topic, dropped by reason, late ones, lag', async () => 
     .windowedBy(TimeWindows.ofSizeWithNoGrace(1_000))
     .count({ store: 'counts' })
     .toStream()
-    .map((windowed) => [windowed.key, 1] as const)
+    .map((windowed): [string, number] => [windowed.key, 1])
     .to(output);
   const run = setUp(builder.build());
   await run.runner.start();

@@ -123,6 +123,7 @@ export class ApplicationRun {
       write: (transaction) =>
         (this.#committer as Committer).commit({ ...transaction, maxBytesOf: (topic) => limits.maxBytesOf(topic) }), // tasks come after it
       metrics: options.metrics,
+      ...(options.tracing && { tracing: options.tracing }),
       onSlice: () => this.#feed.resumeDrained(),
       onCommitted: (offsets) => purge.committed(offsets, performance.now()),
       onFailed: (error) => this.#fail(error),

@@ -6,6 +6,7 @@ import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { Topology } from '../plan/topology.ts';
 import { StoreChanges } from '../query/store-changes.ts';
 import type { StateFolder } from '../state/state-folder.ts';
+import type { ApplicationTracing } from '../tracing/application-tracing.ts';
 import { ApplicationRun } from './application-run.ts';
 import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
 import type { LocalState } from './local-state.ts';
@@ -36,6 +37,7 @@ export interface RunnerOptions extends SharingOptions {
   /** Of this instance, relative to the others'. */
   readonly capacity: number;
   readonly probingRebalanceIntervalMs: number;
+  readonly tracing?: ApplicationTracing;
 }
 
 /** With what outlives its runs. */

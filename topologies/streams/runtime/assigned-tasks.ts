@@ -160,6 +160,7 @@ export class AssignedTasks {
       limits,
       onReady,
       changes: runner.changes,
+      ...(runner.tracing && { tracing: runner.tracing }),
       onRedriven: (redrive, taken, left) =>
         log(
           left === 0 ? 'info' : 'warn',

@@ -1,6 +1,7 @@
 import { TaskFailedError } from '../errors.ts';
 import type { BaseOffsets, CommittedOffset, GroupMetadata, ProducedRecord, Transaction } from '../kafka/port.ts';
 import type { ApplicationMetrics } from '../metrics/application-metrics.ts';
+import type { ApplicationTracing, CommitSpan } from '../tracing/application-tracing.ts';
 import type { StreamTask } from './stream-task.ts';
 import type { TaskCommit } from './task.ts';
 
@@ -10,6 +11,7 @@ export interface CommitCycleOptions {
   /** Resolves when it is committed. */
   readonly write: (transaction: Transaction) => Promise<BaseOffsets>;
   readonly metrics: ApplicationMetrics;
+  readonly tracing?: Pick<ApplicationTracing, 'commit'>;
   /** Every task has had its slice: buffers may have room again. */
   readonly onSlice: () => void;
   readonly onCommitted: (offsets: readonly CommittedOffset[]) => void;
@@ -157,8 +159,9 @@ export class CommitCycle {
   async #commitNow(): Promise<void> {
     const { group } = this;
     if (group === null || this.#ended) return;
-    const { tasks, metrics, write, onCommitted, onFailed } = this.#options;
+    const { tasks, metrics, tracing, write, onCommitted, onFailed } = this.#options;
     let asked = false;
+    let span: CommitSpan | null = null;
     try {
       const parts: { readonly task: StreamTask; readonly commit: TaskCommit }[] = [];
       for (const task of tasks()) {
@@ -169,16 +172,20 @@ export class CommitCycle {
       if (parts.length === 0) return;
       const records = ([] as ProducedRecord[]).concat(...parts.map(({ commit }) => commit.records));
       const offsets = parts.flatMap(({ commit }) => commit.offsets);
+      span = tracing?.commit(records.length) ?? null;
       const since = performance.now();
       asked = true;
       const base = await write({ records, offsets, group });
       asked = false;
+      span?.end();
+      span = null;
       if (this.#abandoned) return;
       metrics.committed(records, performance.now() - since, Date.now());
       for (const { task } of parts) task.committed(base);
       onCommitted(offsets);
     } catch (error) {
       if (asked) metrics.aborted(error);
+      span?.end(error);
       onFailed(error);
     }
   }

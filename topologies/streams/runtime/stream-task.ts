@@ -15,6 +15,7 @@ import type { DropReason, PunctuationType, SourceNode, TaskContext } from '../pl
 import { internalTopicOf, parkedStoreOf, type SubTopology, topicOf } from '../plan/topology.ts';
 import type { ParkedRecords } from '../state/parked-records.ts';
 import type { StateStore, TaskStorage } from '../state/state-store.ts';
+import type { ApplicationTracing } from '../tracing/application-tracing.ts';
 import { AsyncCalls } from './async-calls.ts';
 import { deadLetterOf, type LetterWriter, productionLetterOf } from './dead-letter.ts';
 import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
@@ -52,6 +53,7 @@ export interface TaskOptions {
   /** It may have become ready by itself: a call was answered, or a piped operator failed on a timer of its own. */
   readonly onReady?: () => void;
   readonly changes?: ChangeListener;
+  readonly tracing?: Pick<ApplicationTracing, 'record'>;
   /** Told of each record that went no further, with the reason. */
   /** A redrive is done: so many records of its key were processed, so many stay parked. */
   readonly onRedriven?: (redrive: RecordMetadata, taken: number, left: number) => void;
@@ -308,7 +310,9 @@ export class StreamTask implements Task, TaskContext {
       this.#lastRead.note(source, record.key, raw.key, record.value, raw.value);
       this.#stores.mark();
       const outputs = this.#outputs.length;
-      inlet.push(record);
+      const span = this.#options.tracing?.record(raw, this.id) ?? null;
+      inlet.push(span === null ? record : { ...record, headers: span.headers });
+      span?.end(this.#failure ?? undefined);
       if (this.#failed) this.#failedWith(raw, source, outputs);
       this.#punctuate('stream-time', this.#streamTime);
     }

@@ -11,6 +11,8 @@ import type { QueryAddress, QueryDirectory } from '../query/directory.ts';
 import type { QueryEndpointOptions } from '../query/query-endpoint.ts';
 import { QueryService } from '../query/query-service.ts';
 import { StateFolder } from '../state/state-folder.ts';
+import { ApplicationTracing } from '../tracing/application-tracing.ts';
+import type { TracingOptions } from '../tracing/tracer.ts';
 import {
   ApplicationRunner,
   type ApplicationState,
@@ -77,6 +79,8 @@ export interface StreamsWorkerOptions {
   /** Instances of one process, or of one machine, name the same one: a copy is never kept beside its task. Default: the `instanceId`. */
   readonly processId?: string;
   readonly log?: Log;
+  /** Makes spans of commits and of sampled records, and hands the trace on to what they send. */
+  readonly tracing?: TracingOptions;
   /** Answers queries of other instances over HTTP; without it `query` reads what is here. */
   readonly queryEndpoint?: QueryEndpointOptions;
   /** Finds the endpoints of the other instances. */
@@ -177,6 +181,7 @@ export class StreamsWorker {
           onProductionError: options.onProductionError ?? 'fail',
           log: this.#log,
           ...sharing,
+          ...(options.tracing && { tracing: new ApplicationTracing(applicationId, options.tracing) }),
         }),
     );
     this.#queries = new QueryService({ ...options, instanceId }, this.#port, this.#runners);
