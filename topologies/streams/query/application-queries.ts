@@ -98,14 +98,12 @@ export class ApplicationQueries {
     const settled = all.find((answer) => answer.settled);
     if (settled !== undefined) return fresh(settled);
     const best = running ?? all.reduce<RowAnswer | null>((most, one) => (reach(one) > reach(most) ? one : most), null);
-    const end = await this.#local.end(store, partition);
-    const missing = end === null ? null : Math.max(0, end - (best?.position ?? 0));
     return {
       rows: best?.rows ?? [],
       instanceId: best?.instanceId ?? null,
       position: best?.position ?? null,
       stale: true,
-      lag: best?.lag ?? missing,
+      lag: best?.lag ?? (await this.#local.behind(store, partition, best?.position ?? 0)),
     };
   }
 

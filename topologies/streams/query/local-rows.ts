@@ -32,7 +32,7 @@ export interface LocalRowsOptions {
   readonly applicationId: string;
   readonly instanceId: string;
   readonly topology: Topology;
-  readonly kafka: Pick<KafkaPort, 'endOffsets'>;
+  readonly kafka: Pick<KafkaPort, 'endOffsets' | 'committedOffsets'>;
   readonly local: () => LocalState;
 }
 
@@ -120,12 +120,27 @@ export class LocalRows {
     };
   }
 
-  /** Where a changelog ends now; null while nobody can say. */
-  async end(store: QueriedStore, partition: number): Promise<number | null> {
-    if (store.sub === null || !store.logged) return null;
-    const changelog = { topic: store.topic, partition };
+  /**
+   * What a partition's rows lack that stand at `position` of the changelog: its records from there on, and those of the inputs that nobody has
+   * processed. Null while nobody can say.
+   */
+  async behind(store: QueriedStore, partition: number, position: number): Promise<number | null> {
+    const { sub } = store;
+    if (sub === null) return null;
+    const { kafka, applicationId } = this.#options;
+    const sources = this.#plan.subTopologies.find(({ id }) => id === sub.id)?.sources ?? [];
+    const inputs = sources
+      .filter(({ topic }) => partition < this.state.partitionsOf(topic))
+      .map(({ topic }) => ({ topic, partition }));
+    const changelogs = store.logged ? [{ topic: store.topic, partition }] : [];
     try {
-      return (await this.#options.kafka.endOffsets([changelog])).get(partitionName(changelog)) ?? null;
+      const [ends, committed] = await Promise.all([
+        kafka.endOffsets([...changelogs, ...inputs]),
+        kafka.committedOffsets(applicationId, inputs, { requireStable: false }),
+      ]);
+      const from = new Map(committed.map((one) => [partitionName(one), one.offset]));
+      for (const changelog of changelogs) from.set(partitionName(changelog), position);
+      return [...ends].reduce((sum, [name, end]) => sum + Math.max(0, end - (from.get(name) ?? 0)), 0);
     } catch {
       return null; // brokers that are away make no query fail: the lag is unknown
     }

@@ -291,10 +291,12 @@ describe('two instances', () => {
 
     await two.close();
     expect(await sums.get(theirs)).toMatchObject({ value: null, stale: true, lag: 1 });
+    port.append([{ ...number(theirs, 1), partition: 1 }]);
+    expect(await sums.get(theirs)).toMatchObject({ value: null, stale: true, lag: 2 }); // one of the changelog, one that nobody has taken
     expect(await sums.get(mine)).toMatchObject({ value: 3, stale: false });
     const member = memberOf(port);
     member.onAssigned(port.assignment(member, 2));
-    await expect.poll(() => sums.get(theirs)).toMatchObject({ value: 4, stale: false });
+    await expect.poll(() => sums.get(theirs)).toMatchObject({ value: 5, stale: false });
   });
 
   test('an endpoint refuses what it cannot answer, and goes on', async () => {

@@ -34,7 +34,7 @@ export class QueryService {
   /** @param locals of each application, in their order */
   constructor(
     options: QueryServiceOptions,
-    kafka: Pick<KafkaPort, 'endOffsets'>,
+    kafka: Pick<KafkaPort, 'endOffsets' | 'committedOffsets'>,
     locals: readonly QueriedApplication[],
   ) {
     this.#options = options;

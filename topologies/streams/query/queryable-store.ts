@@ -23,7 +23,7 @@ export interface QueryResult<T> {
   readonly position: Readonly<Record<string, number>>;
   /** The group moves or the task is being restored: these are the last known rows. */
   readonly stale: boolean;
-  /** Records behind: of the task's inputs; while it is not running, of the changelog. Null: nobody can say at this moment. */
+  /** Records of the task's inputs that are not in it; while the task is not running also of the changelog. Null: nobody can say at this moment. */
   readonly lag: number | null;
 }
 

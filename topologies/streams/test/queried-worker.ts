@@ -8,6 +8,7 @@ const worker = new StreamsWorker({
   bootstrapServers,
   stateDir,
   instanceId,
+  numStandbyReplicas: 1,
   queryEndpoint: { host: '127.0.0.1', port: 0 },
 });
 await worker.start();
