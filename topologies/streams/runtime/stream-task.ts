@@ -99,10 +99,12 @@ export class StreamTask implements Task, TaskContext {
   #failures = 0;
   #resuming = false;
   #inFlight = false;
+  readonly #tracing: Pick<ApplicationTracing, 'record'> | null;
   #lateness = { count: 0, sumMs: 0, maxMs: 0 };
 
   constructor(options: TaskOptions) {
     this.#options = options;
+    this.#tracing = options.tracing ?? null;
     this.applicationId = options.applicationId;
     this.partition = options.partition;
     this.id = taskIdOf(options.sub.id, options.partition);
@@ -310,7 +312,7 @@ export class StreamTask implements Task, TaskContext {
       this.#lastRead.note(source, record.key, raw.key, record.value, raw.value);
       this.#stores.mark();
       const outputs = this.#outputs.length;
-      const span = this.#options.tracing?.record(raw, this.id) ?? null;
+      const span = this.#tracing === null ? null : this.#tracing.record(raw, this.id);
       inlet.push(span === null ? record : { ...record, headers: span.headers });
       span?.end(this.#failure ?? undefined);
       if (this.#failed) this.#failedWith(raw, source, outputs);
