@@ -22,3 +22,19 @@ test('a part that falls ill makes it unready again, and draining is for good', (
   health.drain();
   expect(health.report().ready).toBe(false);
 });
+
+test('/metrics answers with what all parts measure at that moment', async () => {
+  const health = new Health();
+  let taken = 1;
+  health.measure(() => `taken_total ${taken}\n`);
+  health.measure(() => 'state 1\n');
+  const port = await health.listen('127.0.0.1', 0);
+  try {
+    taken = 2;
+    const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(await response.text()).toBe('taken_total 2\nstate 1\n');
+  } finally {
+    await health.close();
+  }
+});

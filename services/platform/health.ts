@@ -6,10 +6,12 @@ export type Readiness = string | null;
 /**
  * What a process says about itself over HTTP:
  * `/livez` 200 while its event loop answers; `/readyz` 200 when every part is ready, else 503, with the parts and their reasons.
+ * `/metrics` what its parts measure, in Prometheus' text format.
  * A database that is away makes it unready, not dead: a restart would not bring the database back.
  */
 export class Health {
   readonly #parts = new Map<string, Readiness | (() => Readiness)>();
+  readonly #measured: (() => string)[] = [];
   #server: Server | null = null;
   #draining = false;
 
@@ -24,6 +26,11 @@ export class Health {
 
   notReady(part: string, reason: string): void {
     this.#parts.set(part, reason);
+  }
+
+  /** A part of what `/metrics` answers, asked at every request. */
+  measure(read: () => string): void {
+    this.#measured.push(read);
   }
 
   /** From now on nothing new should come here. */
@@ -49,11 +56,16 @@ export class Health {
   async listen(host: string, port: number): Promise<number> {
     const server = createServer((request, response) => {
       const path = request.url?.split('?')[0];
+      if (path === '/metrics') {
+        response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', connection: 'close' });
+        response.end(this.#measured.map((read) => read()).join(''));
+        return;
+      }
       const known = path === '/livez' || path === '/readyz';
       const report = this.report();
       const status = !known ? 404 : path === '/livez' || report.ready ? 200 : 503;
       const body = !known
-        ? { error: 'only /livez and /readyz are here' }
+        ? { error: 'only /livez, /readyz and /metrics are here' }
         : path === '/livez'
           ? { alive: true }
           : report;

@@ -1,17 +1,24 @@
 import { join } from 'node:path';
-import { type ApplicationState, StreamsBuilder, StreamsWorker } from '@bookstream/streams';
+import { type ApplicationState, prometheusText, StreamsBuilder, StreamsWorker } from '@bookstream/streams';
+import { reachableHost } from './config.ts';
 import type { LogFields } from './logger.ts';
 import type { OwnedTopology } from './owns.ts';
+import { DiscoveredQueries } from './query-directory.ts';
 import { restoreLog } from './restore-log.ts';
 import type { ServiceContext } from './run-process.ts';
 
 /**
  * Runs topologies in one worker, each an application of its own. Resolves when all of them run; from then on each is a part of the process's
  * readiness, since one that restores or has failed and begins again does no work. The context's shutdown ends them.
+ * @returns what discovery should tell of them: where their queries are answered
  */
-export async function hostTopologies(context: ServiceContext, topologies: readonly OwnedTopology[]): Promise<void> {
-  if (topologies.length === 0) return;
-  const { config, logger, health, shutdown } = context;
+export async function hostTopologies(
+  context: ServiceContext,
+  topologies: readonly OwnedTopology[],
+): Promise<Readonly<Record<string, string>>> {
+  if (topologies.length === 0) return {};
+  const { service, config, logger, health, discovery, shutdown } = context;
+  const queryDirectory = new DiscoveredQueries(discovery, service);
   const worker = new StreamsWorker({
     applications: topologies.map(({ applicationId, build }) => {
       const builder = new StreamsBuilder();
@@ -22,6 +29,8 @@ export async function hostTopologies(context: ServiceContext, topologies: readon
     stateDir: join(config.dataDir, 'state'),
     instanceId: config.instance,
     processingGuarantee: 'exactly_once',
+    queryEndpoint: { host: config.host, port: 0, advertisedHost: reachableHost(config.host) },
+    queryDirectory,
     log: (level, event, message, fields) => logger[level](event, message, textOf(fields)),
   });
 
@@ -45,7 +54,9 @@ export async function hostTopologies(context: ServiceContext, topologies: readon
     await worker.close();
     watching.unsubscribe();
   });
+  health.measure(() => prometheusText(worker.metrics()));
   await worker.start();
+  return queryDirectory.details;
 }
 
 const textOf = (fields: Readonly<Record<string, unknown>> = {}): LogFields =>

@@ -6,11 +6,15 @@ import { runProcess } from './run-process.ts';
 /** Runs what a service owns, as one process: its topologies in one worker, its projections beside them. */
 export const runService = (service: string, owns: Owns): Promise<void> =>
   runProcess(service, async (context) => {
-    await Promise.all([hostTopologies(context, owns.topologies), hostProjections(context, owns.projections)]);
+    const [queries] = await Promise.all([
+      hostTopologies(context, owns.topologies),
+      hostProjections(context, owns.projections),
+    ]);
     return {
       url: null,
       details: {
         applications: owns.topologies.map((one) => one.applicationId).join(' '),
+        ...queries,
         projections: owns.projections.map((one) => one.name).join(' '),
       },
     };

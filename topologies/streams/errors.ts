@@ -28,6 +28,11 @@ export class InvalidArgumentError extends StreamsError {
   readonly code = 'INVALID_ARGUMENT';
 }
 
+/** A query names what is not there: an application, a store, or a way to read that the store's kind has not. Never a matter of rebalances. */
+export class QueryError extends StreamsError {
+  readonly code = 'QUERY';
+}
+
 /** Topics that are joined by partition have unequal partition counts. Thrown when the application starts. */
 export class CoPartitionError extends StreamsError {
   readonly code = 'CO_PARTITION';

@@ -47,6 +47,8 @@ export { type EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWin
 export * from './errors.ts';
 export type { InMemoryBroker } from './kafka/in-memory-broker.ts';
 export type { Header } from './kafka/port.ts';
+export type { Labels, MetricFamily, MetricSample } from './metrics/metric-families.ts';
+export { prometheusText } from './metrics/prometheus-text.ts';
 export type { ApplicationPlan } from './plan/application-plan.ts';
 export { diffTopologies, type TopologyChange, type TopologyDiff } from './plan/diff-topologies.ts';
 export type {
@@ -59,6 +61,19 @@ export type {
 } from './plan/node.ts';
 export { Topology } from './plan/topology.ts';
 export type { TopologyDescription } from './plan/topology-description.ts';
+export type { ApplicationQueries, KeyOwner, StoreQueryOptions } from './query/application-queries.ts';
+export type { ChangeGap } from './query/change-queue.ts';
+export { fixedDirectory, type QueryAddress, type QueryDirectory } from './query/directory.ts';
+export type { QueryEndpointOptions } from './query/query-endpoint.ts';
+export type {
+  LimitOptions,
+  QueryableStore,
+  QueryResult,
+  QueryRow,
+  RowsResult,
+  WindowRow,
+} from './query/queryable-store.ts';
+export type { ChangeOptions, StoreChange } from './query/store-changes.ts';
 export type { ModuleApplication } from './runtime/application-module.ts';
 export type { ApplicationState, ProcessingGuarantee } from './runtime/application-runner.ts';
 export type {
@@ -93,3 +108,4 @@ export {
   type TestRecord,
   TopologyTestDriver,
 } from './test/topology-test-driver.ts';
+export type { Span, SpanContext, SpanOptions, Tracer, TracingOptions } from './tracing/tracer.ts';

@@ -3,7 +3,8 @@ import type { StoreBuilder } from '../plan/node.ts';
 import type { Serde } from '../serde.ts';
 import { TypedKeyValueStore, timestampedSerde } from '../state/key-value-store.ts';
 import { type SessionStoreOptions, sessionStore } from '../state/session-store.ts';
-import type { KeyValueStore, StoreSpec } from '../state/state-store.ts';
+import type { StoreSpec } from '../state/state-store.ts';
+import { queryable } from '../state/store-queries.ts';
 import { BytesVersionedStore } from '../state/versioned-store.ts';
 import { type WindowStoreOptions, windowStore } from '../state/window-store.ts';
 
@@ -69,8 +70,10 @@ const specOf = (options: SpecOptions, kind: StoreSpec['kind']): StoreSpec => {
 function keyValue<K, V>(options: KeyValueStoreOptions<K, V>): StoreBuilder {
   return {
     spec: specOf(options, 'key-value'),
-    open: (host): KeyValueStore<K, V> =>
-      new TypedKeyValueStore(options.name, host, options.keySerde, options.valueSerde),
+    ...queryable(
+      options,
+      ({ keySerde, valueSerde }, host) => new TypedKeyValueStore(options.name, host, keySerde, valueSerde),
+    ),
   };
 }
 
@@ -78,7 +81,12 @@ function keyValue<K, V>(options: KeyValueStoreOptions<K, V>): StoreBuilder {
 function timestampedKeyValue<K, V>(options: KeyValueStoreOptions<K, V>): StoreBuilder {
   return {
     spec: specOf(options, 'timestamped-key-value'),
-    open: (host) => new TypedKeyValueStore(options.name, host, options.keySerde, timestampedSerde(options.valueSerde)),
+    ...queryable(
+      options,
+      ({ keySerde, valueSerde }, host) =>
+        new TypedKeyValueStore(options.name, host, keySerde, timestampedSerde(valueSerde)),
+      { timed: true },
+    ),
   };
 }
 
@@ -88,7 +96,7 @@ function versionedKeyValue<K, V>(options: VersionedKeyValueStoreOptions<K, V>): 
   checkRetention(name, historyRetentionMs, 0, 'to keep a history');
   return {
     spec: { ...specOf(options, 'versioned'), retentionMs: historyRetentionMs },
-    open: (host) => new BytesVersionedStore(options, host),
+    ...queryable(options, (serdes, host) => new BytesVersionedStore({ name, historyRetentionMs, ...serdes }, host)),
   };
 }
 

@@ -5,6 +5,7 @@ import type { AnyRecord, RecordMetadata } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
 import type { StoreHost } from '../state/key-value-store.ts';
 import type { SelfKept, SelfKeptHost, StateStore, StoreSpec } from '../state/state-store.ts';
+import type { StoreQueries } from '../state/store-queries.ts';
 
 /** Why a record was not processed further; each is counted, none vanishes silently. */
 export type DropReason =
@@ -72,6 +73,8 @@ export interface TaskContext {
 export interface StoreBuilder {
   readonly spec: StoreSpec;
   open(host: StoreHost): StateStore;
+  /** Absent: queries cannot read it. */
+  readonly queries?: StoreQueries;
 }
 
 /** … or one that keeps them itself, in memory. */

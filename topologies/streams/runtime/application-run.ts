@@ -1,9 +1,10 @@
 import type { BehaviorSubject, Subject } from 'rxjs';
-import type { Assignment, Membership, TopicPartition } from '../kafka/port.ts';
+import type { Assignment, GroupMetadata, Membership, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
+import type { RebalanceReason } from '../metrics/application-metrics.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { TaskStorage } from '../state/state-store.ts';
-import type { ApplicationRunner, ApplicationState, RunnerOptions } from './application-runner.ts';
+import type { ApplicationRunner, ApplicationState, RunOptions } from './application-runner.ts';
 import { AssignedTasks } from './assigned-tasks.ts';
 import { CommitCycle } from './commit-cycle.ts';
 import { type Committer, openCommitter } from './committer.ts';
@@ -30,7 +31,7 @@ export interface KnownTopics {
  * the group assigns (`AssignedTasks`), and what processes and commits (`CommitCycle`). The first error of any of them ends it.
  */
 export class ApplicationRun {
-  readonly #options: RunnerOptions;
+  readonly #options: RunOptions;
   readonly #plan: ApplicationPlan;
   readonly #counts: PartitionCounts;
   readonly #limits: ProductionLimits;
@@ -59,7 +60,7 @@ export class ApplicationRun {
 
   /** @param onFailed told once, of what it cannot go on from; `close` is still to be called */
   constructor(
-    options: RunnerOptions,
+    options: RunOptions,
     plan: ApplicationPlan,
     { counts, limits }: KnownTopics,
     { state$, restore$, paused }: Pick<ApplicationRunner, 'state$' | 'restore$' | 'paused'>,
@@ -121,11 +122,30 @@ export class ApplicationRun {
       tasks: () => this.#tasks.all,
       write: (transaction) =>
         (this.#committer as Committer).commit({ ...transaction, maxBytesOf: (topic) => limits.maxBytesOf(topic) }), // tasks come after it
+      metrics: options.metrics,
+      ...(options.tracing && { tracing: options.tracing }),
       onSlice: () => this.#feed.resumeDrained(),
       onCommitted: (offsets) => purge.committed(offsets, performance.now()),
       onFailed: (error) => this.#fail(error),
     });
     if (paused) this.pause();
+  }
+
+  get tasks(): Pick<AssignedTasks, 'ids' | 'local' | 'lags'> {
+    return this.#tasks;
+  }
+
+  /** Of a task or a standby that is here. */
+  storageOf(taskId: string): TaskStorage | null {
+    return this.#storages.get(taskId);
+  }
+
+  get generationId(): number {
+    return this.#cycle.group?.generationId ?? -1;
+  }
+
+  get globals(): GlobalTables | null {
+    return this.#globals;
   }
 
   /** Resolves when its place in the group is taken and its first tasks run. @throws also when it is closed meanwhile */
@@ -212,6 +232,7 @@ export class ApplicationRun {
     const { group, departed } = assignment;
     const before = this.#cycle.group;
     this.#cycle.group = group;
+    this.#options.metrics.rebalanced(reasonOf(before, group));
     this.#restoring = new AbortController();
     const moving = this.#restoring.signal;
     const { kafka, applicationId } = this.#options;
@@ -281,9 +302,16 @@ export class ApplicationRun {
     await this.#membership?.leave({ forget: false }).catch(() => undefined); // the session times out by itself
     await this.#committer?.close();
     this.#tasks.closeAll();
+    this.#globals = null; // queries may still ask
     await this.#storages.closeAll();
     await this.#globalStorage?.close();
   }
 }
+
+const reasonOf = (before: GroupMetadata | null, now: GroupMetadata): RebalanceReason => {
+  if (before === null) return 'first-join';
+  if (before.memberId !== now.memberId) return 'new-member';
+  return now.generationId > before.generationId + 1 ? 'missed-generation' : 'group-moved';
+};
 
 const prefixOf = (applicationId: string, instanceId: string): string => `${applicationId}/${instanceId}`;

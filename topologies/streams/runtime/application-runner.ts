@@ -1,16 +1,21 @@
 import { BehaviorSubject, filter, firstValueFrom, Subject } from 'rxjs';
 import { ProduceRefusalError } from '../kafka/errors.ts';
 import type { KafkaPort } from '../kafka/port.ts';
+import { ApplicationMetrics } from '../metrics/application-metrics.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import type { Topology } from '../plan/topology.ts';
+import { StoreChanges } from '../query/store-changes.ts';
 import type { StateFolder } from '../state/state-folder.ts';
+import type { ApplicationTracing } from '../tracing/application-tracing.ts';
 import { ApplicationRun } from './application-run.ts';
 import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
+import type { LocalState } from './local-state.ts';
 import { type Log, messageOf } from './log.ts';
 import { PartitionCounts } from './partition-counts.ts';
 import { ProductionLimits } from './production-limits.ts';
 import type { RestoreProgress } from './restore-progress.ts';
 import type { SharingOptions } from './share-tasks.ts';
+import type { ChangeListener } from './task-stores.ts';
 
 export type ApplicationState = 'CREATED' | 'REBALANCING' | 'RESTORING' | 'RUNNING' | 'PAUSED' | 'ERROR' | 'CLOSED';
 export type ProcessingGuarantee = 'exactly_once' | 'at_least_once';
@@ -19,7 +24,7 @@ export interface RunnerOptions extends SharingOptions {
   readonly applicationId: string;
   readonly topology: Topology;
   readonly kafka: KafkaPort;
-  readonly state: Pick<StateFolder, 'storage' | 'taskIds'>;
+  readonly state: Pick<StateFolder, 'storage' | 'taskIds'> & Partial<Pick<StateFolder, 'lastKnown'>>;
   readonly instanceId: string;
   /** The same for instances that fail together. */
   readonly processId: string;
@@ -32,6 +37,13 @@ export interface RunnerOptions extends SharingOptions {
   /** Of this instance, relative to the others'. */
   readonly capacity: number;
   readonly probingRebalanceIntervalMs: number;
+  readonly tracing?: ApplicationTracing;
+}
+
+/** With what outlives its runs. */
+export interface RunOptions extends RunnerOptions {
+  readonly changes: ChangeListener;
+  readonly metrics: ApplicationMetrics;
 }
 
 /** 17 the name is not allowed, 29 we may not write there. */
@@ -50,7 +62,10 @@ export class ApplicationRunner {
   readonly state$ = new BehaviorSubject<ApplicationState>('CREATED');
   readonly applicationId: string;
   readonly restore$ = new Subject<RestoreProgress>();
-  readonly #options: RunnerOptions;
+  /** What its tasks commit, for those who look. */
+  readonly changes = new StoreChanges();
+  readonly metrics: ApplicationMetrics;
+  readonly #options: RunOptions;
   readonly #plan: ApplicationPlan;
   readonly #counts = new PartitionCounts();
   readonly #limits = new ProductionLimits();
@@ -63,9 +78,37 @@ export class ApplicationRunner {
   #starting: Promise<void> = Promise.resolve();
 
   constructor(options: RunnerOptions) {
-    this.#options = options;
     this.applicationId = options.applicationId;
     this.#plan = options.topology.plan(options.applicationId);
+    const stores = this.#plan.subTopologies.flatMap((sub) => sub.stores);
+    this.metrics = new ApplicationMetrics(stores.flatMap(({ changelogTopic }) => changelogTopic ?? []));
+    this.#options = { ...options, changes: this.changes, metrics: this.metrics };
+  }
+
+  /** What it has here, for queries; it never throws. */
+  get local(): LocalState {
+    const { state, applicationId } = this.#options;
+    const run = this.#run;
+    return {
+      state: this.state$.value,
+      generationId: run?.generationId ?? -1,
+      taskIds: run?.tasks.ids ?? [],
+      lags: run?.tasks.lags ?? [],
+      globals: run?.globals ?? null,
+      task: (id) => run?.tasks.local(id) ?? null,
+      look: (id, read) => {
+        const open = run?.storageOf(id) ?? null;
+        if (open !== null) return read(open);
+        const left = state.lastKnown?.(applicationId, id) ?? null;
+        if (left === null) return null;
+        try {
+          return read(left);
+        } finally {
+          void left.close();
+        }
+      },
+      partitionsOf: (topic) => this.#counts.of(topic),
+    };
   }
 
   /**

@@ -1,11 +1,12 @@
 import type { CommittedOffset, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
-import type { ApplicationPlan } from '../plan/application-plan.ts';
+import { type ApplicationPlan, taskIdOf } from '../plan/application-plan.ts';
 import type { SubTopology } from '../plan/topology.ts';
 import type { StateStore } from '../state/state-store.ts';
-import type { RunnerOptions } from './application-runner.ts';
+import type { RunOptions } from './application-runner.ts';
 import type { TaskInputs } from './assignor.ts';
 import { beginnings } from './beginnings.ts';
+import type { LocalState, LocalTask } from './local-state.ts';
 import { messageOf } from './log.ts';
 import type { PartitionCounts } from './partition-counts.ts';
 import type { ProductionLimits } from './production-limits.ts';
@@ -17,7 +18,7 @@ import type { TaskFeed } from './task-feed.ts';
 import type { TaskStorages } from './task-storages.ts';
 
 export interface AssignedTasksOptions {
-  readonly runner: RunnerOptions;
+  readonly runner: RunOptions;
   readonly plan: ApplicationPlan;
   readonly counts: PartitionCounts;
   readonly limits: ProductionLimits;
@@ -69,6 +70,27 @@ export class AssignedTasks {
     for (const id of [...this.#tasks.keys()]) if (!ids.has(id)) this.#close(id);
   }
 
+  get ids(): readonly string[] {
+    return [...this.#tasks.keys()];
+  }
+
+  get lags(): LocalState['lags'] {
+    return [...this.#tasks.values()].flatMap(({ inputs }) =>
+      inputs.flatMap(({ topic, partition }) => {
+        const lag = this.#options.feed.lag({ topic, partition });
+        return lag === null ? [] : [{ topic, partition, lag }];
+      }),
+    );
+  }
+
+  local(id: string): LocalTask | null {
+    const task = this.#tasks.get(id);
+    if (task === undefined) return null;
+    const lags = task.inputs.map((input) => this.#options.feed.lag(input));
+    const lag = lags.reduce((sum, one) => (sum === null || one === null ? null : sum + one), 0);
+    return { running: this.#running.has(id), lag };
+  }
+
   /**
    * Closes the tasks that are not wanted or out of date; opens, restores and starts those that are new, at the committed offsets of their
    * inputs. One call at a time.
@@ -93,6 +115,8 @@ export class AssignedTasks {
       if (ending.aborted || !moving.aborted) throw error;
       for (const task of fresh) this.#close(task.id);
       return false;
+    } finally {
+      this.#options.runner.metrics.restoreEnded();
     }
     const missing = fresh.flatMap((task) => task.inputs).filter((input) => !offsets.has(partitionName(input)));
     const begin = await beginnings(kafka, this.#options.plan, missing);
@@ -135,6 +159,8 @@ export class AssignedTasks {
       onProductionError,
       limits,
       onReady,
+      changes: runner.changes,
+      ...(runner.tracing && { tracing: runner.tracing }),
       onRedriven: (redrive, taken, left) =>
         log(
           left === 0 ? 'info' : 'warn',
@@ -142,27 +168,32 @@ export class AssignedTasks {
           `${applicationId} task ${id}: ${taken} records of a parked key were processed, ${left} stay parked`,
           { ...redrive, taken, left },
         ),
-      onDropped: (node, reason, record, cause) =>
+      onDropped: (node, reason, record, cause) => {
+        runner.metrics.wasDropped(node, reason);
         log(
           cause === undefined ? 'info' : 'warn',
           'record-dropped',
           `${applicationId} ${node}: ${reason}${cause === undefined ? '' : `: ${messageOf(cause)}`}`,
           { ...record, reason },
-        ),
+        );
+      },
     });
     this.#tasks.set(id, task);
     return task;
   }
 
   async #restore(fresh: readonly StreamTask[], offsets: Offsets, signal: AbortSignal): Promise<void> {
-    const { kafka, applicationId, guarantee, log } = this.#options.runner;
+    const { kafka, applicationId, guarantee, log, metrics } = this.#options.runner;
     const since = performance.now();
     let records = 0;
     const onProgress = (more: number): void => {
       records += more;
     };
     const meter = new RestoreMeter(applicationId, this.#options.onRestore);
-    const onStep = (step: RestoreStep): void => meter.step(step);
+    const onStep = (step: RestoreStep): void => {
+      meter.step(step);
+      metrics.restoring(step);
+    };
     await restoreTasks(kafka, fresh, { signal, onProgress, onStep });
     const isolation = guarantee === 'exactly_once' ? 'read_committed' : 'read_uncommitted';
     await rereadInputs(kafka, fresh, offsets, { signal, onProgress, onStep, isolation });
@@ -178,6 +209,8 @@ export class AssignedTasks {
     };
     task.start(task.inputs.map(from));
     this.#running.add(task.id);
+    const sub = this.#options.runner.topology.subTopologies.find(({ id }) => task.id === taskIdOf(id, task.partition));
+    for (const { spec } of sub?.stores ?? []) this.#options.runner.changes.begins(spec.name, task.partition);
     for (const input of task.inputs) this.#options.feed.read(input, from(input).offset, task);
   }
 

@@ -1,5 +1,7 @@
 import { TaskFailedError } from '../errors.ts';
 import type { BaseOffsets, CommittedOffset, GroupMetadata, ProducedRecord, Transaction } from '../kafka/port.ts';
+import type { ApplicationMetrics } from '../metrics/application-metrics.ts';
+import type { ApplicationTracing, CommitSpan } from '../tracing/application-tracing.ts';
 import type { StreamTask } from './stream-task.ts';
 import type { TaskCommit } from './task.ts';
 
@@ -8,6 +10,8 @@ export interface CommitCycleOptions {
   readonly tasks: () => Iterable<StreamTask>;
   /** Resolves when it is committed. */
   readonly write: (transaction: Transaction) => Promise<BaseOffsets>;
+  readonly metrics: ApplicationMetrics;
+  readonly tracing?: Pick<ApplicationTracing, 'commit'>;
   /** Every task has had its slice: buffers may have room again. */
   readonly onSlice: () => void;
   readonly onCommitted: (offsets: readonly CommittedOffset[]) => void;
@@ -101,7 +105,7 @@ export class CommitCycle {
   /** One slice of every task, then a commit if none is in flight. Work goes on while a transaction is under way. */
   #pump(): void {
     if (!this.#active || this.#ended || this.#paused || this.#broken) return;
-    const { tasks, onSlice, onFailed } = this.#options;
+    const { tasks, metrics, onSlice, onFailed } = this.#options;
     let more = false;
     try {
       const now = Date.now();
@@ -109,7 +113,8 @@ export class CommitCycle {
         // A transaction in flight holds it back; its end comes here again.
         if (this.#committing !== null && task.uncommitted > uncommittedHigh) continue;
         if (task.nextPunctuationMs <= now) task.punctuate(now);
-        task.process({ maxMs: sliceMs });
+        const taken = task.process({ maxMs: sliceMs });
+        metrics.took(task.subTopology, taken);
         more ||= task.ready();
       }
     } catch (error) {
@@ -154,21 +159,33 @@ export class CommitCycle {
   async #commitNow(): Promise<void> {
     const { group } = this;
     if (group === null || this.#ended) return;
-    const { tasks, write, onCommitted, onFailed } = this.#options;
+    const { tasks, metrics, tracing, write, onCommitted, onFailed } = this.#options;
+    let asked = false;
+    let span: CommitSpan | null = null;
     try {
       const parts: { readonly task: StreamTask; readonly commit: TaskCommit }[] = [];
       for (const task of tasks()) {
         const commit = task.takeCommit();
+        metrics.wasLate(task.takeLateness());
         if (commit !== null) parts.push({ task, commit });
       }
       if (parts.length === 0) return;
       const records = ([] as ProducedRecord[]).concat(...parts.map(({ commit }) => commit.records));
       const offsets = parts.flatMap(({ commit }) => commit.offsets);
+      span = tracing?.commit(records.length) ?? null;
+      const since = performance.now();
+      asked = true;
       const base = await write({ records, offsets, group });
+      asked = false;
+      span?.end();
+      span = null;
       if (this.#abandoned) return;
+      metrics.committed(records, performance.now() - since, Date.now());
       for (const { task } of parts) task.committed(base);
       onCommitted(offsets);
     } catch (error) {
+      if (asked) metrics.aborted(error);
+      span?.end(error);
       onFailed(error);
     }
   }

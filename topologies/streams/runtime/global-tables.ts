@@ -1,11 +1,22 @@
 import type { ConsumedRecord, FetchedBatch, ProducedRecord, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { GlobalTable } from '../plan/node.ts';
+import { Serdes } from '../serde.ts';
 import { checkKey } from '../state/bytes.ts';
-import { type StoreHost, TypedKeyValueStore, timestamped, timestampedSerde } from '../state/key-value-store.ts';
-import { Overlay } from '../state/overlay.ts';
-import type { RowWrite, StateStore, TaskStorage, TimestampedKeyValueStore } from '../state/state-store.ts';
-import { UndoLog } from '../state/undo-log.ts';
+import {
+  readOnlyHost,
+  type StoreHost,
+  TypedKeyValueStore,
+  timestamped,
+  timestampedSerde,
+} from '../state/key-value-store.ts';
+import type {
+  RowWrite,
+  StateStore,
+  TaskStorage,
+  TimestampedKeyValueStore,
+  ValueAndTimestamp,
+} from '../state/state-store.ts';
 import { deadLetterOf } from './dead-letter.ts';
 import type { GlobalTask } from './task.ts';
 
@@ -37,6 +48,14 @@ export class GlobalTables implements GlobalTask {
         const { name } = store.spec;
         return [name, new TypedKeyValueStore(name, host, keySerde, timestampedSerde(valueSerde))];
       }),
+    );
+  }
+
+  /** The rows of a table as bytes, for queries. */
+  committedRows(name: string): TypedKeyValueStore<Uint8Array, ValueAndTimestamp<Uint8Array>> | undefined {
+    const table = [...this.#tables.values()].find(({ store }) => store.spec.name === name);
+    return (
+      table && new TypedKeyValueStore(name, hostOf(table, this.#storage), Serdes.bytes, timestampedSerde(Serdes.bytes))
     );
   }
 
@@ -126,9 +145,6 @@ export class GlobalTables implements GlobalTask {
 
 const positionOf = (partition: string): string => `global-rows:${partition}`;
 
-/** Nothing is ever written through this overlay: rows go straight into the storage. */
-const hostOf = ({ topic, store }: GlobalTable, storage: TaskStorage): StoreHost => ({
-  overlay: new Overlay(storage.store(store.spec), new UndoLog()),
-  topic,
-  now: () => 0,
-});
+/** Nothing is ever written through its overlay: rows go straight into the storage. */
+const hostOf = ({ topic, store }: GlobalTable, storage: TaskStorage): StoreHost =>
+  readOnlyHost(storage, store.spec, topic);

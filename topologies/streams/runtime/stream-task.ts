@@ -15,6 +15,7 @@ import type { DropReason, PunctuationType, SourceNode, TaskContext } from '../pl
 import { internalTopicOf, parkedStoreOf, type SubTopology, topicOf } from '../plan/topology.ts';
 import type { ParkedRecords } from '../state/parked-records.ts';
 import type { StateStore, TaskStorage } from '../state/state-store.ts';
+import type { ApplicationTracing } from '../tracing/application-tracing.ts';
 import { AsyncCalls } from './async-calls.ts';
 import { deadLetterOf, type LetterWriter, productionLetterOf } from './dead-letter.ts';
 import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
@@ -31,7 +32,7 @@ import type { AnyRecord, RecordMetadata } from './record.ts';
 import type { Reread } from './reread.ts';
 import { sinkOf } from './sink.ts';
 import type { ChangelogPosition, Task, TaskCommit } from './task.ts';
-import { TaskStores } from './task-stores.ts';
+import { type ChangeListener, TaskStores } from './task-stores.ts';
 
 export interface TaskOptions {
   readonly applicationId: string;
@@ -51,6 +52,8 @@ export interface TaskOptions {
   readonly limits?: Pick<ProductionLimits, 'refusalOf' | 'maxBytesOf'>;
   /** It may have become ready by itself: a call was answered, or a piped operator failed on a timer of its own. */
   readonly onReady?: () => void;
+  readonly changes?: ChangeListener;
+  readonly tracing?: Pick<ApplicationTracing, 'record'>;
   /** Told of each record that went no further, with the reason. */
   /** A redrive is done: so many records of its key were processed, so many stay parked. */
   readonly onRedriven?: (redrive: RecordMetadata, taken: number, left: number) => void;
@@ -98,9 +101,12 @@ export class StreamTask implements Task, TaskContext {
   #failures = 0;
   #resuming = false;
   #inFlight = false;
+  readonly #tracing: Pick<ApplicationTracing, 'record'> | null;
+  #lateness = { count: 0, sumMs: 0, maxMs: 0 };
 
   constructor(options: TaskOptions) {
     this.#options = options;
+    this.#tracing = options.tracing ?? null;
     this.applicationId = options.applicationId;
     this.partition = options.partition;
     this.id = taskIdOf(options.sub.id, options.partition);
@@ -123,6 +129,7 @@ export class StreamTask implements Task, TaskContext {
       storage: options.storage,
       recordTime: () => this.#recordTime,
       lastRead: this.#lastRead,
+      ...(options.changes && { changes: options.changes }),
     });
   }
 
@@ -315,11 +322,14 @@ export class StreamTask implements Task, TaskContext {
     else {
       if (record.timestamp > position.time) position.time = record.timestamp;
       if (record.timestamp > this.#streamTime) this.#streamTime = record.timestamp;
+      else if (record.timestamp < this.#streamTime) this.#noteLateness(this.#streamTime - record.timestamp);
       this.#recordTime = record.timestamp;
       this.#lastRead.note(source, record.key, raw.key, record.value, raw.value);
       this.#stores.mark();
       const outputs = this.#outputs.length;
-      inlet.push(record);
+      const span = this.#tracing === null ? null : this.#tracing.record(raw, this.id);
+      inlet.push(span === null ? record : { ...record, headers: span.headers });
+      span?.end(this.#failure ?? undefined);
       if (this.#failed) this.#failedWith(raw, source, outputs);
       this.#punctuate('stream-time', this.#streamTime);
     }
@@ -370,6 +380,19 @@ export class StreamTask implements Task, TaskContext {
     position.offset = offset + 1;
     position.moved = true;
     this.#options.onRedriven?.({ topic, partition, offset }, taken, left);
+  }
+
+  #noteLateness(ms: number): void {
+    this.#lateness.count += 1;
+    this.#lateness.sumMs += ms;
+    if (ms > this.#lateness.maxMs) this.#lateness.maxMs = ms;
+  }
+
+  /** Of records behind stream time, since the last take. */
+  takeLateness(): { readonly count: number; readonly sumMs: number; readonly maxMs: number } {
+    const taken = this.#lateness;
+    if (taken.count > 0) this.#lateness = { count: 0, sumMs: 0, maxMs: 0 };
+    return taken;
   }
 
   /** A record that cannot even be read. */
@@ -472,6 +495,9 @@ export class StreamTask implements Task, TaskContext {
 
   get taskId(): string {
     return this.id;
+  }
+  get subTopology(): number {
+    return this.#options.sub.id;
   }
   get streamTime(): number {
     return this.#streamTime;

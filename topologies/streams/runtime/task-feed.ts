@@ -39,6 +39,8 @@ export class TaskFeed {
   readonly #options: TaskFeedOptions;
   readonly #taskOf = new Map<string, FedTask>();
   readonly #bytes = new BufferedBytes();
+  /** Records behind what was fetched last, by partition. */
+  readonly #behind = new Map<string, number>();
   readonly #holds: Holds;
   readonly #inlet: Inlet;
   #fetcher: Fetcher | null = null;
@@ -100,11 +102,21 @@ export class TaskFeed {
     this.#holds.forget(input);
     this.#bytes.forget(input);
     this.#taskOf.delete(partitionName(input));
+    this.#behind.delete(partitionName(input));
+  }
+
+  /** Records of an input that its task has not taken, by the last answer of the broker; null before the first. */
+  lag(input: TopicPartition): number | null {
+    const name = partitionName(input);
+    const behind = this.#behind.get(name);
+    return behind === undefined ? null : behind + (this.#taskOf.get(name)?.buffered(input) ?? 0);
   }
 
   #batch(batch: FetchedBatch): void {
     const task = this.#taskOf.get(partitionName(batch));
     if (task === undefined || this.#options.ending.aborted) return;
+    const end = this.#options.isolation === 'read_committed' ? batch.lastStableOffset : batch.highWatermark;
+    this.#behind.set(partitionName(batch), Math.max(0, end - batch.nextOffset));
     try {
       this.#inlet.give(batch, task);
     } catch (error) {

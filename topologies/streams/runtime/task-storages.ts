@@ -39,6 +39,11 @@ export class TaskStorages {
     return storage;
   }
 
+  /** Null: it is not open. */
+  get(taskId: string): TaskStorage | null {
+    return this.#open.get(taskId) ?? null;
+  }
+
   /**
    * How far the state of each task that is here has come: the sum of the positions in the changelogs of what can be
    * copied. Tasks without any are not among them.

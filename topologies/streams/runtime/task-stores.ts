@@ -6,7 +6,7 @@ import { changelogTopicOf } from '../plan/topology.ts';
 import type { JoinWindowStore } from '../state/join-window-store.ts';
 import type { LeftOut } from '../state/left-out.ts';
 import { Overlay } from '../state/overlay.ts';
-import type { RereadSpec, RowWrite, SelfKept, StateStore, TaskStorage } from '../state/state-store.ts';
+import type { RereadSpec, RowChange, RowWrite, SelfKept, StateStore, TaskStorage } from '../state/state-store.ts';
 import { UndoLog } from '../state/undo-log.ts';
 import type { LastRead } from './last-read.ts';
 import type { ChangelogPosition } from './task.ts';
@@ -20,6 +20,16 @@ export interface TaskStoresOptions {
   /** Time of the record or punctuation under way. */
   readonly recordTime: () => number;
   readonly lastRead: LastRead;
+  readonly changes?: ChangeListener;
+}
+
+/** Told of what has been committed; only of stores that somebody looks at. */
+export interface ChangeListener {
+  wants(store: string): boolean;
+  /** @param position next offset of the changelog behind them; null: there is none */
+  committed(store: string, partition: number, changes: readonly RowChange[], position: number | null): void;
+  /** A task begins here: what was committed before, here or elsewhere, was not told. */
+  begins(store: string, partition: number): void;
 }
 
 /** Rows under an overlay, with a typed store over them that is opened anew with each start. */
@@ -223,7 +233,8 @@ export class TaskStores {
 
   /** The transaction with what `takeDirty` gave is committed. @throws EngineRuleError – `baseOffsets` lacks a changelog that it wrote */
   committed(baseOffsets: BaseOffsets): void {
-    const { storage } = this.#options;
+    const { storage, changes, partition } = this.#options;
+    const told: { readonly name: string; readonly rows: readonly RowChange[]; readonly position: number | null }[] = [];
     const rows = new Map<string, Iterable<RowWrite>>();
     const metadata = new Map<string, string>();
     for (const [name, open] of this.#stores) {
@@ -233,11 +244,14 @@ export class TaskStores {
         if (position !== null) open.position = position;
         continue;
       }
+      if (changes?.wants(name)) told.push({ name, rows: [...open.rows.frozenChanges()], position });
       rows.set(name, open.rows.frozenRows());
       if (position !== null) metadata.set(positionOf(name), String(position));
     }
     storage.write({ rows, metadata });
     for (const open of this.#stores.values()) if (!isSelfKept(open)) open.rows.thaw();
+    for (const { name, rows: changed, position } of told)
+      if (changed.length > 0) changes?.committed(name, partition, changed, position);
   }
 
   #baseOf({ changelog }: OpenStore, baseOffsets: BaseOffsets): number {

@@ -4,8 +4,15 @@ import { BehaviorSubject, combineLatest, map, merge, type Observable, type Subsc
 import { CloseTimeoutError, InvalidArgumentError } from '../errors.ts';
 import { KafkajsPort } from '../kafka/kafkajs-port.ts';
 import type { KafkaPort } from '../kafka/port.ts';
+import { type MetricFamily, metricFamilies } from '../metrics/metric-families.ts';
 import type { Topology } from '../plan/topology.ts';
+import type { ApplicationQueries } from '../query/application-queries.ts';
+import type { QueryAddress, QueryDirectory } from '../query/directory.ts';
+import type { QueryEndpointOptions } from '../query/query-endpoint.ts';
+import { QueryService } from '../query/query-service.ts';
 import { StateFolder } from '../state/state-folder.ts';
+import { ApplicationTracing } from '../tracing/application-tracing.ts';
+import type { TracingOptions } from '../tracing/tracer.ts';
 import {
   ApplicationRunner,
   type ApplicationState,
@@ -72,6 +79,14 @@ export interface StreamsWorkerOptions {
   /** Instances of one process, or of one machine, name the same one: a copy is never kept beside its task. Default: the `instanceId`. */
   readonly processId?: string;
   readonly log?: Log;
+  /** Makes spans of commits and of sampled records, and hands the trace on to what they send. */
+  readonly tracing?: TracingOptions;
+  /** Answers queries of other instances over HTTP; without it `query` reads what is here. */
+  readonly queryEndpoint?: QueryEndpointOptions;
+  /** Finds the endpoints of the other instances. */
+  readonly queryDirectory?: QueryDirectory;
+  /** How long another instance may take to answer a query. Default 1000. */
+  readonly queryTimeoutMs?: number;
 }
 
 /** @throws InvalidArgumentError */
@@ -132,6 +147,7 @@ export class StreamsWorker {
   readonly #watching: Subscription;
   readonly #log: Log;
   #closing: Promise<void> | null = null;
+  readonly #queries: QueryService;
 
   /** @throws StateFolderInUseError */
   constructor(options: StreamsWorkerOptions) {
@@ -165,8 +181,10 @@ export class StreamsWorker {
           onProductionError: options.onProductionError ?? 'fail',
           log: this.#log,
           ...sharing,
+          ...(options.tracing && { tracing: new ApplicationTracing(applicationId, options.tracing) }),
         }),
     );
+    this.#queries = new QueryService({ ...options, instanceId }, this.#port, this.#runners);
     const ids = options.applications.map((application) => application.applicationId);
     this.states$ = combineLatest(this.#runners.map((runner) => runner.state$)).pipe(
       map((states) => new Map(states.map((state, index) => [ids[index] ?? '', state]))),
@@ -180,8 +198,26 @@ export class StreamsWorker {
     return this.#state$;
   }
 
-  /** Resolves when every application runs. @throws what keeps one from starting: a missing topic, an old broker */
+  /** Its stores for looking only, of this instance and the others. @throws QueryError – there is no such application */
+  query(applicationId: string): ApplicationQueries {
+    return this.#queries.of(applicationId);
+  }
+
+  /** What its applications have done and where they stand, at this moment; `prometheusText` writes it for a scrape. */
+  metrics(): readonly MetricFamily[] {
+    return metricFamilies(
+      this.#runners.map(({ applicationId, local, metrics }) => ({ applicationId, metrics, ...local })),
+    );
+  }
+
+  /** Where the query endpoint answers; null before `start`, or without one. */
+  get queryAddress(): QueryAddress | null {
+    return this.#queries.address;
+  }
+
+  /** Resolves when every application runs. @throws what keeps one from starting: a missing topic, an old broker, a port that is taken */
   async start(): Promise<void> {
+    await this.#queries.start();
     await Promise.all(this.#runners.map((runner) => runner.start()));
   }
 
@@ -231,6 +267,7 @@ export class StreamsWorker {
   async #close(): Promise<void> {
     await Promise.all(this.#runners.map((runner) => runner.close()));
     this.#watching.unsubscribe();
+    await this.#queries.close();
     if (this.#ownsPort) await this.#port.close();
     this.#folder.close();
   }

@@ -168,6 +168,17 @@ export class AgingRows {
   }
 }
 
+/** The key and moment of a row by its bytes; null: it is no row of a key (an entry of the index, a time). */
+export function agingKeyOf(row: Uint8Array, times: 1 | 2): (Moment & { readonly key: Uint8Array }) | null {
+  if (row[0] !== rowPrefix) return null;
+  const end = row.length - times * longBytes;
+  return {
+    key: row.subarray(1, end),
+    age: readTime(row, end),
+    other: times === 2 ? readTime(row, end + longBytes) : 0,
+  };
+}
+
 function indexFrom(age: number): Uint8Array {
   const out = new Uint8Array(1 + longBytes);
   out[0] = indexPrefix;

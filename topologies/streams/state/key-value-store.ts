@@ -1,7 +1,8 @@
 import type { Serde } from '../serde.ts';
 import { bytesOfLength, part, prefixEnd, readUint32, successor, writeUint32 } from './bytes.ts';
-import type { Overlay } from './overlay.ts';
-import type { KeyValueStore, Row, ValueAndTimestamp } from './state-store.ts';
+import { Overlay } from './overlay.ts';
+import type { KeyValueStore, Row, StoreSpec, TaskStorage, ValueAndTimestamp } from './state-store.ts';
+import { UndoLog } from './undo-log.ts';
 
 /** What a typed store needs of the task that it belongs to. */
 export interface StoreHost {
@@ -11,6 +12,13 @@ export interface StoreHost {
   /** Time of the record under way: what the changelog entry is stamped with. */
   readonly now: () => number;
 }
+
+/** For looking only, at committed rows: what is written through it would never reach the storage. */
+export const readOnlyHost = (storage: TaskStorage, spec: StoreSpec, topic: string): StoreHost => ({
+  overlay: new Overlay(storage.store(spec), new UndoLog(), spec.keySuffixBytes),
+  topic,
+  now: () => 0,
+});
 
 const utf8 = new TextEncoder();
 

@@ -1,7 +1,7 @@
 import { byteString, checkKey } from './bytes.ts';
 import { rowMap } from './grouped-map.ts';
 import type { RowMap } from './sorted-map.ts';
-import type { BytesStore, DirtyRow, Row, RowWrite, UncommittedRows } from './state-store.ts';
+import type { BytesStore, DirtyRow, Row, RowChange, RowWrite, UncommittedRows } from './state-store.ts';
 import type { Restorable, UndoLog } from './undo-log.ts';
 
 /**
@@ -151,6 +151,13 @@ export class Overlay implements Restorable, UncommittedRows {
   *frozenRows(): Generator<RowWrite> {
     if (this.#frozen === null) return;
     for (const { key, value, name } of this.#frozen.values()) yield [key, value, name];
+  }
+
+  /** The same, each with what it is about to replace. */
+  *frozenChanges(): Generator<RowChange> {
+    if (this.#frozen === null) return;
+    for (const { key, value, name, timestamp } of this.#frozen.values())
+      yield { key, old: this.#base.get(key, name), value, timestamp };
   }
 
   thaw(): void {

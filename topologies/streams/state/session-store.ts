@@ -4,6 +4,7 @@ import type { Serde } from '../serde.ts';
 import { type AgingRow, AgingRows, type StoreTimes } from './aging-rows.ts';
 import type { StoreHost } from './key-value-store.ts';
 import type { StateStore } from './state-store.ts';
+import { queryable } from './store-queries.ts';
 
 /** One aggregate for each key, start and end. Sessions that end before the newest end put, less the retention, do not show. */
 export interface ReadOnlySessionStore<K, A> extends StateStore {
@@ -68,7 +69,7 @@ const builderOf = <K, A>(options: SessionStoreOptions<K, A>, manner: Manner): St
     retentionMs: options.retentionMs,
     changelogConfig: options.changelogConfig ?? {},
   },
-  open: (host) => new BytesSessionStore(host, options, manner),
+  ...queryable(options, (serdes, host) => new BytesSessionStore(host, { ...options, ...serdes }, manner)),
 });
 
 class BytesSessionStore<K, A> implements SessionStore<K, A> {

@@ -144,6 +144,12 @@ export class StateFolder {
     return existsSync(folder) ? readdirSync(folder).filter((name) => /^\d+_\d+$/.test(name)) : [];
   }
 
+  /** What lies here of a task that is not open now, for looking only; null where it has never been. Close it in the same turn. */
+  lastKnown(applicationId: string, taskId: string): TaskStorage | null {
+    const folder = join(this.#folder, 'tasks', applicationId, taskId);
+    return existsSync(folder) ? new LmdbStorage(folder) : null;
+  }
+
   close(): void {
     held.delete(resolve(this.#folder));
     rmSync(join(this.#folder, 'lock'), { force: true });

@@ -98,6 +98,15 @@ export interface DirtyRow {
   readonly timestamp: number;
 }
 
+/** A row that a commit has changed. */
+export interface RowChange {
+  readonly key: Uint8Array;
+  readonly old: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  /** Record time of the write. */
+  readonly timestamp: number;
+}
+
 /** Rows with writes that are not committed: those of an overlay, and those of a store that keeps all its rows itself. */
 export interface UncommittedRows {
   /** How many rows the next `takeDirty` would give. */

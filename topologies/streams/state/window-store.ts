@@ -4,6 +4,7 @@ import type { Serde } from '../serde.ts';
 import { type AgingRow, AgingRows, type StoreTimes } from './aging-rows.ts';
 import { type StoreHost, timestampedSerde } from './key-value-store.ts';
 import type { StateStore, ValueAndTimestamp } from './state-store.ts';
+import { queryable } from './store-queries.ts';
 
 /** One value for each key and window start. Windows that begin before the newest start put, less the retention, do not show. */
 export interface ReadOnlyWindowStore<K, V> extends StateStore {
@@ -52,18 +53,26 @@ export interface WindowStoreOptions<K, V> {
 /** For a processor: dead windows are swept with every put. */
 export const windowStore = <K, V>(options: WindowStoreOptions<K, V>): StoreBuilder => ({
   spec: specOf(options as WindowStoreOptions<never, never>), // serdes are not looked at
-  open: (host) => new BytesWindowStore(host, options, { keepsBound: false, sweepsItself: true }),
+  ...queryable(
+    options,
+    (serdes, host) => new BytesWindowStore(host, { ...options, ...serdes }, { keepsBound: false, sweepsItself: true }),
+    { windowSizeMs: options.windowSizeMs },
+  ),
 });
 
 /** @param keepsBound see `AgingOptions` */
 export const aggregateWindowStore = <K, V>(options: WindowStoreOptions<K, V>, keepsBound: boolean): StoreBuilder => ({
   spec: specOf(options as WindowStoreOptions<never, never>), // likewise
-  open: (host) =>
-    new BytesWindowStore(
-      host,
-      { ...options, valueSerde: timestampedSerde(options.valueSerde) },
-      { keepsBound, sweepsItself: false },
-    ),
+  ...queryable(
+    options,
+    ({ keySerde, valueSerde }, host) =>
+      new BytesWindowStore(
+        host,
+        { ...options, keySerde, valueSerde: timestampedSerde(valueSerde) },
+        { keepsBound, sweepsItself: false },
+      ),
+    { timed: true, windowSizeMs: options.windowSizeMs },
+  ),
 });
 
 const specOf = (options: WindowStoreOptions<never, never>): StoreBuilder['spec'] => ({

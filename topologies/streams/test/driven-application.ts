@@ -5,9 +5,13 @@ import { partitionName } from '../kafka/port.ts';
 import type { DropReason } from '../plan/node.ts';
 import { checkCoPartitioning, internalWidths } from '../plan/partition-widths.ts';
 import { changelogTopicOf, type Topology } from '../plan/topology.ts';
+import { ApplicationQueries } from '../query/application-queries.ts';
+import { LocalRows } from '../query/local-rows.ts';
+import { StoreChanges } from '../query/store-changes.ts';
 import { deadLetterTopicOf } from '../runtime/dead-letter.ts';
 import type { FailureHandler, FailureHandling, ProductionHandler } from '../runtime/failure-handling.ts';
 import { GlobalTables } from '../runtime/global-tables.ts';
+import type { LocalState } from '../runtime/local-state.ts';
 import { ProductionLimits } from '../runtime/production-limits.ts';
 import type { RecordMetadata } from '../runtime/record.ts';
 import { StreamTask } from '../runtime/stream-task.ts';
@@ -38,6 +42,7 @@ export interface Drop {
 
 interface RunningTask {
   readonly task: StreamTask;
+  readonly storage: TaskStorage;
   readonly sub: Topology['subTopologies'][number];
   readonly positions: Map<string, number>;
 }
@@ -46,6 +51,7 @@ interface RunningTask {
 export class DrivenApplication {
   readonly id: string;
   readonly drops: Drop[] = [];
+  readonly changes = new StoreChanges();
   readonly #topology: Topology;
   readonly #broker: InMemoryBroker;
   readonly #options: ApplicationOptions;
@@ -101,11 +107,13 @@ export class DrivenApplication {
         if (store.spec.logged) this.#broker.createTopic(changelogTopicOf(this.id, store.spec.name), count);
       }
       for (let partition = 0; partition < count; partition += 1) {
+        const storage = this.#options.storage(`${sub.id}_${partition}`);
         const task = new StreamTask({
           applicationId: this.id,
           sub,
           partition,
-          storage: this.#options.storage(`${sub.id}_${partition}`),
+          storage,
+          changes: this.changes,
           globalStores: this.#globals.stores,
           partitionsOf: (topic) => this.#partitionsOf(topic),
           now: this.#options.now,
@@ -132,7 +140,7 @@ export class DrivenApplication {
             committed.find((one) => one.topic === input.topic && one.partition === input.partition)?.offset ?? 0,
           ]),
         );
-        this.#tasks.push({ task, sub, positions });
+        this.#tasks.push({ task, storage, sub, positions });
         this.#commit(task); // what processors did in init
       }
     }
@@ -145,6 +153,44 @@ export class DrivenApplication {
 
   get globals(): GlobalTables {
     return this.#globals;
+  }
+
+  /** Its committed rows, as on a worker that has all tasks. */
+  get queries(): ApplicationQueries {
+    const { id: applicationId } = this;
+    const rows = new LocalRows({
+      applicationId,
+      instanceId: 'driver',
+      topology: this.#topology,
+      kafka: { endOffsets: async () => new Map(), committedOffsets: async () => [] }, // asked for no running task
+      local: () => this.#local,
+    });
+    return new ApplicationQueries(applicationId, rows, null, this.changes);
+  }
+
+  get #local(): LocalState {
+    const running = (id: string) => this.#tasks.find(({ task }) => task.id === id);
+    return {
+      state: 'RUNNING',
+      generationId: 1,
+      lags: [],
+      taskIds: this.#tasks.map(({ task }) => task.id),
+      globals: this.#globals,
+      task: (id) => (running(id) === undefined ? null : { running: true, lag: this.#lagOf(id) }),
+      look: (id, read) => {
+        const storage = running(id)?.storage;
+        return storage === undefined ? null : read(storage);
+      },
+      partitionsOf: (topic) => this.#broker.partitionsOf(topic),
+    };
+  }
+
+  #lagOf(taskId: string): number {
+    const { task, positions } = this.#tasks.find((one) => one.task.id === taskId) ?? {};
+    return (task?.inputs ?? []).reduce((sum, input) => {
+      const behind = this.#broker.end(input) - (positions?.get(partitionName(input)) ?? 0);
+      return sum + behind + (task?.buffered(input) ?? 0);
+    }, 0);
   }
 
   get tasks(): readonly StreamTask[] {
@@ -246,6 +292,7 @@ export class DrivenApplication {
   }
 
   close(): void {
+    this.changes.close();
     for (const { task } of this.#tasks) task.close();
   }
 

@@ -5,6 +5,7 @@ import { InMemoryBroker } from '../kafka/in-memory-broker.ts';
 import { partitionForKey } from '../kafka/partitioner.ts';
 import type { Header, TopicPartition } from '../kafka/port.ts';
 import { Topology } from '../plan/topology.ts';
+import type { ApplicationQueries } from '../query/application-queries.ts';
 import type { FailureHandler, FailureHandling, ProductionHandler } from '../runtime/failure-handling.ts';
 import type { Serde } from '../serde.ts';
 import { MemoryStorage } from '../state/memory-storage.ts';
@@ -249,6 +250,13 @@ export class TopologyTestDriver implements Disposable {
       if (at !== undefined && next !== undefined) application.deliver(next, at);
       application.restart();
     }
+  }
+
+  /** What `StreamsWorker.query` gives: committed rows and changes, of all tasks. */
+  query(applicationId?: string): ApplicationQueries {
+    const [application] = this.#only(applicationId);
+    if (application === undefined) throw new Error(`there is no application ${applicationId}`);
+    return application.queries;
   }
 
   /** The rows of a store over all partitions of its application, or of a global table; for looking only. */
