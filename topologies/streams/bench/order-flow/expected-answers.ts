@@ -52,8 +52,8 @@ export class ExpectedAnswers {
     this.#told.set(keyed, sales);
   }
 
-  /** When all was taken. @throws with the first of the mistakes */
-  check(): void {
+  /** What is wrong when all was taken. */
+  mistakes(): readonly string[] {
     const mistakes = [...this.#mistakes];
     if (this.#open.size > 0)
       mistakes.push(`${this.#open.size} orders have no status, among them ${this.#open.keys().next().value}`);
@@ -62,6 +62,12 @@ export class ExpectedAnswers {
       if (!isDeepStrictEqual(told, sum))
         mistakes.push(`book ${bookId} ends with ${JSON.stringify(told)}, not ${JSON.stringify(sum)}`);
     }
+    return mistakes;
+  }
+
+  /** When all was taken. @throws with the first of the mistakes */
+  check(): void {
+    const mistakes = this.mistakes();
     if (mistakes.length === 0) return;
     const first = mistakes.slice(0, 5).join('\n');
     throw new Error(`the answer is wrong in ${mistakes.length} places, so its speed does not count:\n${first}`);
