@@ -1,5 +1,5 @@
 // `npm run chaos -- NAME [--rounds N] [--seed S]`: the full form of a proof whose short form is part of `npm test`. Every round has a seed of its own,
-// told before it runs, so that a red one can be run again.
+// told before it runs, so that a red one can be run again. `crash-matrix` is a program of its own, with options of its own.
 import { parseArgs } from 'node:util';
 import { installPackages, run } from './install.mjs';
 
@@ -18,6 +18,20 @@ const proofs = {
   },
 };
 
+const programs = {
+  'crash-matrix': {
+    what: 'two joins and an aggregation on real Kafka, killed at every step of a commit, frozen, regrouped; [--seed N] [--rows a,b] [--orders N]',
+    file: 'topologies/streams/chaos/crash-matrix.ts',
+  },
+};
+
+const [name = '', ...rest] = process.argv.slice(2);
+const program = programs[name];
+if (program !== undefined) {
+  installPackages();
+  process.exit(run('node', [program.file, ...rest]));
+}
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: 'string' }, seed: { type: 'string' } },
@@ -27,7 +41,8 @@ const rounds = Number(values.rounds ?? proof?.rounds);
 const first = Number(values.seed ?? Date.now() % 1_000_000);
 if (proof === undefined || !Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(first)) {
   console.error('usage: npm run chaos -- NAME [--rounds N] [--seed S]; nothing was run. There are:');
-  for (const [name, { what }] of Object.entries(proofs)) console.error(`  ${name.padEnd(12)} ${what}`);
+  for (const [name, { what }] of Object.entries({ ...proofs, ...programs }))
+    console.error(`  ${name.padEnd(13)} ${what}`);
   process.exit(2);
 }
 

@@ -29,7 +29,7 @@ const killedAt = (step: CommitStepName): Row => ({
   full: { seconds: 20, rounds: 5 },
   async disturb(trial) {
     for (let round = 0; round < trial.options.rounds; round += 1) {
-      const member = trial.start(round % 4 < 2 ? 'one' : 'two', { at: step, after: trial.between(1, 8) });
+      const member = trial.start(round % 4 < 2 ? 'one' : 'two', { at: step, after: trial.between(1, 6) });
       await member.until('hit');
       await member.ended;
     }
@@ -37,36 +37,40 @@ const killedAt = (step: CommitStepName): Row => ({
   },
 });
 
-/** Wakes `frozen` when `other` has its tasks and goes on with them, and waits until it is in the group again. */
-async function wakeAfterTakeOver(trial: Trial, frozen: Member, other: Member): Promise<void> {
-  await sleep(1_000); // the assignment under which it was frozen is told by then
-  await other.until('running', other.times('running') + 1);
+/**
+ * Frozen at this step for longer than its session, while another member takes its tasks and goes on with them: when it wakes, it goes on with a
+ * commit of work that is not its own any more.
+ */
+const zombieAt = (step: CommitStepName): Row => ({
+  name: `zombie-${step}`,
+  what: `SIGSTOP until another member has its tasks, when ${commitSteps[step].what}`,
+  brokers: 1,
+  short: { seconds: 4, rounds: 1 },
+  full: { seconds: 60, rounds: 2 },
+  async disturb(trial) {
+    const frozen = trial.start('one', { at: step, after: trial.between(1, 6), signal: 'SIGSTOP' });
+    await frozen.until('hit');
+    const other = trial.start('two');
+    await other.until('running');
+    await wake(trial, frozen);
+    // And from outside, wherever it is just then.
+    for (let round = 1; round < trial.options.rounds; round += 1) {
+      await sleep(trial.between(1_000, 3_000));
+      const runs = other.times('running');
+      frozen.signal('SIGSTOP');
+      await other.until('running', runs + 1);
+      await wake(trial, frozen);
+    }
+  },
+});
+
+/** Resolves when it is in the group again. */
+async function wake(trial: Trial, frozen: Member): Promise<void> {
   await sleep(trial.between(0, 1_000));
   const runs = frozen.times('running');
   frozen.signal('SIGCONT');
   await frozen.until('running', runs + 1);
 }
-
-/** Frozen at this step for longer than its session: when it wakes it goes on with a commit of tasks that another member has by then. */
-const zombieAt = (step: CommitStepName): Row => ({
-  name: `zombie-${step}`,
-  what: `SIGSTOP until another member has its tasks, when ${commitSteps[step].what}`,
-  brokers: 1,
-  short: { seconds: 5, rounds: 1 },
-  full: { seconds: 60, rounds: 2 },
-  async disturb(trial) {
-    const other = trial.start('two');
-    await other.until('running');
-    const frozen = trial.start('one', { at: step, after: trial.between(2, 6), signal: 'SIGSTOP' });
-    await frozen.until('hit');
-    await wakeAfterTakeOver(trial, frozen, other);
-    for (let round = 1; round < trial.options.rounds; round += 1) {
-      await sleep(trial.between(500, 2_000));
-      frozen.signal('SIGSTOP');
-      await wakeAfterTakeOver(trial, frozen, other);
-    }
-  },
-});
 
 const stormEveryMs = 3_000;
 
@@ -97,12 +101,13 @@ export const rows: readonly Row[] = [
     what: `a member joins, leaves or dies every ${stormEveryMs / 1_000} s`,
     brokers: 1,
     short: { seconds: 12, rounds: 3 },
-    full: { seconds: 100, rounds: 20 },
+    full: { seconds: 180, rounds: 20 },
     async disturb(trial) {
       const steady = trial.start('one');
       await steady.until('running');
       const guests = new Map<string, Member>();
       for (let round = 0; round < trial.options.rounds; round += 1) {
+        if (trial.isDone) throw new Error('the work was done before the storm was over; it needs more orders');
         const name = trial.random() < 0.5 ? 'two' : 'three';
         const guest = guests.get(name);
         if (guest?.alive) guest.signal(trial.random() < 0.5 ? 'SIGTERM' : 'SIGKILL');

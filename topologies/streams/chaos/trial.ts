@@ -59,6 +59,11 @@ export class Trial implements AsyncDisposable {
     return this.#outputs.sales;
   }
 
+  get isDone(): boolean {
+    const { length } = this.#ground.orders;
+    return this.statuses >= length && this.sales >= length;
+  }
+
   /** A whole number from `least` to `most`, by the seed. */
   between(least: number, most: number): number {
     return least + Math.floor(this.random() * (most - least + 1));
@@ -71,7 +76,7 @@ export class Trial implements AsyncDisposable {
   ): Member {
     const { bootstrap, folder, inputs, orders } = this.#ground;
     const { mode, seconds } = this.options;
-    const member = new Member(`${this.#name}/${instance}`, {
+    const options = {
       bootstrap,
       app: `chaos-${this.#name}`,
       instance,
@@ -81,7 +86,8 @@ export class Trial implements AsyncDisposable {
       mode,
       rate: String(Math.ceil((3 * orders.length) / seconds)),
       ...Object.fromEntries(Object.entries(stop).map(([name, value]) => [name, String(value)])),
-    });
+    };
+    const member = new Member(`${this.#name}/${instance}`, options, join(folder, 'code-cache'));
     this.members.push(member);
     return member;
   }
@@ -94,8 +100,7 @@ export class Trial implements AsyncDisposable {
 
   /** Until all is committed, and it has been quiet for a moment; then ends the members. @returns what of that went wrong */
   async finish(): Promise<readonly string[]> {
-    const { length } = this.#ground.orders;
-    await this.#until(() => this.statuses >= length && this.sales >= length, 'all was done');
+    await this.#until(() => this.isDone, 'all was done');
     await sleep(500);
     const alive = this.members.filter((member) => member.alive);
     const ends = await Promise.all(alive.map(async (member) => ({ member, how: await member.stop() })));
