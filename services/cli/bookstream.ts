@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { register as chaos } from './commands/chaos.ts';
 import { register as doctor } from './commands/doctor.ts';
 import { register as down } from './commands/down.ts';
 import { register as projection } from './commands/projection.ts';
@@ -37,7 +38,7 @@ Examples:
   npm run bookstream -- <command> --help`,
   );
 
-const commands = [up, down, status, doctor, service, setup, seed, topics, schemas, projection, reset];
+const commands = [up, down, status, doctor, service, setup, seed, topics, schemas, projection, reset, chaos];
 for (const register of commands) register(program);
 
 const everyCommand = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(everyCommand)];

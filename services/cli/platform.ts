@@ -98,6 +98,7 @@ export class Platform implements AsyncDisposable {
       startedAt: Date.now(),
       urls: this.#engines.urls,
       gatewayUrl: this.origin,
+      engines: this.#engines.running.flatMap(({ processes }) => processes.map(({ name, pid }) => ({ name, pid }))),
     });
     return up.join(', ');
   }

@@ -18,6 +18,8 @@ export interface Running {
   readonly urls: Partial<EngineUrls>;
   /** Null until the gateway is asked for. */
   readonly gatewayUrl: string | null;
+  /** Processes of the engines that it has started itself, by the names that people know: `Kafka 2`, `the registry`. */
+  readonly engines?: readonly { readonly name: string; readonly pid: number }[];
 }
 
 const fileIn = (dataDir: string) => join(dataDir, 'running.json');

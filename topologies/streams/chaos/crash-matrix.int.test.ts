@@ -16,14 +16,10 @@ describe('on one broker', () => {
 
   // Most of a row's time is waiting, for sessions to end above all; those that last longest begin first.
   const some = rows.filter(({ brokers }) => brokers === 1).toSorted((a, b) => b.short.seconds - a.short.seconds);
-  test.concurrent.for(some)(
-    '$name: $what',
-    async (row, { expect }) => {
-      const { mistakes } = await runRow(row, ground, { seed, extent: 'short' });
-      expect(mistakes).toEqual([]);
-    },
-    120_000,
-  );
+  test.concurrent.for(some)('$name: $what', { timeout: 120_000 }, async (row, { expect }) => {
+    const { mistakes } = await runRow(row, ground, { seed, extent: 'short' });
+    expect(mistakes).toEqual([]);
+  });
 
   test.concurrent('what at_least_once doubles is seen', async ({ expect }) => {
     const row = rows.find(({ name }) => name === 'before-offsets');
@@ -33,12 +29,8 @@ describe('on one broker', () => {
   }, 120_000);
 });
 
-test.for(rows.filter(({ brokers }) => brokers === 3))(
-  '$name: $what',
-  async (row, { expect }) => {
-    await using ground = await openGround(3, orders);
-    const { mistakes } = await runRow(row, ground, { seed, extent: 'short' });
-    expect(mistakes).toEqual([]);
-  },
-  180_000,
-);
+test.for(rows.filter(({ brokers }) => brokers === 3))('$name: $what', { timeout: 180_000 }, async (row, { expect }) => {
+  await using ground = await openGround(3, orders);
+  const { mistakes } = await runRow(row, ground, { seed, extent: 'short' });
+  expect(mistakes).toEqual([]);
+});
