@@ -10,6 +10,8 @@ import { isReady } from '../supervisor.ts';
 import { table } from '../table.ts';
 
 const backWithinMs = 120_000;
+/** A process that was frozen says for a moment what it said before. */
+const steadyMs = 5_000;
 
 interface ChaosOptions {
   readonly fault: string;
@@ -32,7 +34,7 @@ export const register = (program: Command): void => {
 Faults:
 ${table(faults.map(({ name, what }) => [`  ${name}`, what]))}
 
-It waits until everything that was registered before is ready again: 0, or 5 when something is not within ${backWithinMs / 1_000} s.
+It waits until everything that was registered before is ready again, for ${steadyMs / 1_000} s on end: 0; or 5 when something is not within ${backWithinMs / 1_000} s.
 Orders in flight are finished by the shop itself. That nothing is lost or doubled by such faults is proved by the full
 forms \`npm run chaos -- crash\` and \`npm run chaos -- crash-matrix\`.
 
@@ -95,11 +97,12 @@ async function untilReady(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const deadline = performance.now() + backWithinMs;
+  let unreadyAt = performance.now();
   for (;;) {
-    const now = await discovery.listInstances();
+    const there = await discovery.listInstances();
     const states = await Promise.all(
       before.map(async ({ service, instance }) => {
-        const one = now.find((other) => other.service === service && other.instance === instance);
+        const one = there.find((other) => other.service === service && other.instance === instance);
         if (one === undefined) return `${instance}: not registered`;
         const wasKilled = died.some((dead) => dead.service === service && dead.pid === one.pid);
         if (wasKilled) return `${instance}: process ${one.pid} was killed, and no other is there`;
@@ -110,7 +113,9 @@ async function untilReady(
       }),
     );
     const missing = states.filter((state) => state !== null);
-    if (missing.length === 0 || performance.now() > deadline) return missing;
+    const now = performance.now();
+    if (missing.length > 0) unreadyAt = now;
+    if (now - unreadyAt > steadyMs || (missing.length > 0 && now > deadline)) return missing;
     await sleep(500, undefined, { signal });
   }
 }

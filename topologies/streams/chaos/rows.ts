@@ -118,9 +118,9 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'broker-killed',
-    what: 'SIGKILL of one of three brokers',
+    what: 'SIGKILL of one of three brokers; a member joins, or comes back, while it is away',
     brokers: 3,
-    short: { seconds: 4, rounds: 1 },
+    short: { seconds: 6, rounds: 1 },
     full: { seconds: 60, rounds: 4 },
     async disturb(trial) {
       const { brokers, options } = trial;
@@ -129,8 +129,12 @@ export const rows: readonly Row[] = [
         await trial.untilDone((0.1 + trial.random() * 0.5 + round - 1) / options.rounds);
         const broker = brokers[trial.between(0, brokers.length - 1)];
         await broker?.kill();
-        await sleep(trial.between(1_000, 5_000));
+        await sleep(trial.between(0, 5_000));
+        const guest = trial.start('three');
+        await guest.until('running');
         await broker?.restart();
+        guest.signal(trial.random() < 0.5 ? 'SIGTERM' : 'SIGKILL');
+        await guest.ended;
       }
     },
   },

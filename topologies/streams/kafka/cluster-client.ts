@@ -173,9 +173,11 @@ export class ClusterClient {
     return counts;
   }
 
+  /** Those that the cluster counts as alive now: one that has just died is among them until its session has ended (9 s by default). */
   async brokers(): Promise<readonly number[]> {
-    if (this.#addresses.size === 0) await this.refresh([]);
-    return [...this.#addresses.keys()];
+    const { brokers } = await this.askAny(metadataRequest([]));
+    for (const broker of brokers) this.#addresses.set(broker.nodeId, broker);
+    return brokers.map(({ nodeId }) => nodeId);
   }
 
   /** The broker that coordinates a group or a transactional id; remembered until `forgetCoordinator`. */

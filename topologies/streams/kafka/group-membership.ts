@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterClient } from './cluster-client.ts';
 import { decodeShare, decodeSubscription, encodeShare, encodeSubscription } from './consumer-protocol.ts';
-import { BrokerRefusalError } from './errors.ts';
+import { BrokerConnectionError, BrokerRefusalError } from './errors.ts';
 import { groupConsumer } from './kafkajs-seam.ts';
 import type { GroupMetadata, Membership, MembershipOptions, TopicPartition } from './port.ts';
 import { describeGroupRequest, leaveGroupRequest, listTransactionsRequest } from './protocol.ts';
@@ -142,6 +142,27 @@ async function othersGone(client: ClusterClient, options: MembershipOptions): Pr
   }
 }
 
+/** A broker answers from its memory; the group must not wait for one that hangs. */
+const listWithinMs = 3_000;
+
+/**
+ * Transactional ids that have a transaction, as far as brokers can be asked. What a broker coordinates that is away is not told: such a transaction is
+ * then not settled by us but waited for, by `requireStable` and the restore, until it ends or times out; its owner's offsets are refused all the same.
+ */
+async function openTransactions(client: ClusterClient): Promise<readonly string[]> {
+  const lists = (await client.brokers()).map(async (node): Promise<readonly string[]> => {
+    const asked = client.ask(node, listTransactionsRequest()).then(
+      ({ transactionalIds }) => transactionalIds,
+      (error: unknown) => {
+        if (error instanceof BrokerConnectionError) return [];
+        throw error;
+      },
+    );
+    return Promise.race([asked, sleep(listWithinMs, [], { ref: false })]);
+  });
+  return (await Promise.all(lists)).flat();
+}
+
 /** Instances of this application that have open transactions and are members no more. */
 async function departedInstances(
   client: ClusterClient,
@@ -149,9 +170,7 @@ async function departedInstances(
   members: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   const prefix = `${groupId}/`;
-  const lists = await Promise.all((await client.brokers()).map((node) => client.ask(node, listTransactionsRequest())));
-  const instances = lists
-    .flatMap((list) => list.transactionalIds)
+  const instances = (await openTransactions(client))
     .filter((id) => id.startsWith(prefix) && /-[ab]$/.test(id))
     .map((id) => id.slice(prefix.length, -2));
   return [...new Set(instances)].filter((instance) => !members.has(instance));
