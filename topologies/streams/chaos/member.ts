@@ -11,6 +11,11 @@ export interface Told {
 
 const waitMs = 60_000;
 
+const children = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
 /** A process of crashing-app.ts. */
 export class Member implements AsyncDisposable {
   readonly name: string;
@@ -32,10 +37,10 @@ export class Member implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, NODE_COMPILE_CACHE: codeCache },
     });
-    process.once('exit', this.#kill);
+    children.add(this.#child);
     this.ended = new Promise((resolve) => {
       this.#child.once('close', (code, signal) => {
-        process.off('exit', this.#kill);
+        children.delete(this.#child);
         this.#end = signal ?? `exit code ${code}`;
         this.#woken();
         resolve(this.#end);
