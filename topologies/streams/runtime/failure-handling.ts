@@ -38,3 +38,21 @@ export type ProductionHandler = FailureHandling | ((failure: ProductionFailure) 
 
 /** A function is synchronous; what it throws stops the task, as `fail` does. */
 export type FailureHandler = FailureHandling | ((failure: Failure) => FailureHandling);
+
+/**
+ * What a handler says. Absent, it says `fail`.
+ * @param told makes the error for what the handler itself has thrown
+ */
+export function handlingOf<F>(
+  handler: FailureHandling | ((failure: F) => FailureHandling) | undefined,
+  failure: F,
+  told: (thrown: unknown) => Error,
+): FailureHandling {
+  if (handler === undefined) return 'fail';
+  if (typeof handler !== 'function') return handler;
+  try {
+    return handler(failure);
+  } catch (thrown) {
+    throw told(thrown);
+  }
+}

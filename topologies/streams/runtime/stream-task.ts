@@ -1,4 +1,4 @@
-import { EngineRuleError, HeldRecordError, NodeError, ProductionError, TaskFailedError } from '../errors.ts';
+import { EngineRuleError, HeldRecordError, NodeError, type ProductionError, TaskFailedError } from '../errors.ts';
 import { partitionForKey } from '../kafka/partitioner.ts';
 import type {
   BaseOffsets,
@@ -14,51 +14,25 @@ import { taskIdOf } from '../plan/application-plan.ts';
 import type { DropReason, PunctuationType, SourceNode, TaskContext } from '../plan/node.ts';
 import { internalTopicOf, parkedStoreOf, type SubTopology, topicOf } from '../plan/topology.ts';
 import type { ParkedRecords } from '../state/parked-records.ts';
-import type { StateStore, TaskStorage } from '../state/state-store.ts';
+import type { StateStore } from '../state/state-store.ts';
 import type { ApplicationTracing } from '../tracing/application-tracing.ts';
 import { AsyncCalls } from './async-calls.ts';
-import { deadLetterOf, type LetterWriter, productionLetterOf } from './dead-letter.ts';
-import type { FailureHandler, FailureHandling, ProductionHandler } from './failure-handling.ts';
+import { type FailureHandling, handlingOf } from './failure-handling.ts';
 import { type InputPosition, InputPositions } from './input-positions.ts';
 import { LastRead } from './last-read.ts';
 import { messageOf } from './log.ts';
 import { NodeGraph } from './node-graph.ts';
 import { Parking } from './parking.ts';
 import { PartitionGroup } from './partition-group.ts';
-import type { ProductionLimits } from './production-limits.ts';
 import { Punctuators } from './punctuators.ts';
 import { prepareRecords, readRecord, Unreadable } from './read-record.ts';
 import type { AnyRecord, RecordMetadata } from './record.ts';
 import type { Reread } from './reread.ts';
 import { sinkOf } from './sink.ts';
 import type { ChangelogPosition, Task, TaskCommit } from './task.ts';
-import { type ChangeListener, TaskStores } from './task-stores.ts';
-
-export interface TaskOptions {
-  readonly applicationId: string;
-  readonly sub: SubTopology;
-  readonly partition: number;
-  readonly storage: TaskStorage;
-  /** Typed stores of the application's global tables. */
-  readonly globalStores: ReadonlyMap<string, StateStore>;
-  readonly partitionsOf: (topic: string) => number;
-  readonly now: () => number;
-  readonly maxTaskIdleMs?: number;
-  readonly onMalformed?: FailureHandling;
-  readonly onFailure?: FailureHandler;
-  /** Default `fail`. */
-  readonly onProductionError?: ProductionHandler;
-  /** What the topics do not take; absent: nothing is known. */
-  readonly limits?: Pick<ProductionLimits, 'refusalOf' | 'maxBytesOf'>;
-  /** It may have become ready by itself: a call was answered, or a piped operator failed on a timer of its own. */
-  readonly onReady?: () => void;
-  readonly changes?: ChangeListener;
-  readonly tracing?: Pick<ApplicationTracing, 'record'>;
-  /** Told of each record that went no further, with the reason. */
-  /** A redrive is done: so many records of its key were processed, so many stay parked. */
-  readonly onRedriven?: (redrive: RecordMetadata, taken: number, left: number) => void;
-  readonly onDropped?: (node: string, reason: DropReason, record: RecordMetadata | null, cause?: unknown) => void;
-}
+import type { TaskOptions } from './task-options.ts';
+import { TaskOutputs } from './task-outputs.ts';
+import { TaskStores } from './task-stores.ts';
 
 /** What a record of one topic goes through. */
 interface TaskInlet {
@@ -74,7 +48,6 @@ export class StreamTask implements Task, TaskContext {
   readonly partition: number;
   readonly inputs: readonly TopicPartition[];
   readonly #options: TaskOptions;
-  readonly #letters: LetterWriter;
   readonly #sources = new Map<string, SourceNode>();
   /** By topic; filled by `start`. */
   readonly #inlets = new Map<string, TaskInlet>();
@@ -91,7 +64,7 @@ export class StreamTask implements Task, TaskContext {
   #graph: NodeGraph | null = null;
   #calls: AsyncCalls | null = null;
   #punctuators = new Punctuators();
-  #outputs: ProducedRecord[] = [];
+  readonly #outputs: TaskOutputs;
   #streamTime = -1;
   /** Of the record under way, and at times the record itself; null outside one, also in a punctuator. */
   #current: RecordMetadata | null = null;
@@ -110,8 +83,6 @@ export class StreamTask implements Task, TaskContext {
     this.applicationId = options.applicationId;
     this.partition = options.partition;
     this.id = taskIdOf(options.sub.id, options.partition);
-    const { applicationId: application, limits } = options;
-    this.#letters = { application, task: this.id, ...(limits && { maxBytesOf: (topic) => limits.maxBytesOf(topic) }) };
     for (const source of options.sub.sources) this.#sources.set(topicOf(options.applicationId, source), source);
     this.#parking = this.#parkingOf(options.sub);
     const inputsOf = (topics: readonly string[]): TopicPartition[] =>
@@ -120,6 +91,7 @@ export class StreamTask implements Task, TaskContext {
         .map((topic) => ({ topic, partition: options.partition }));
     const fed = inputsOf([...this.#sources.keys()]);
     this.inputs = [...fed, ...inputsOf(this.#parking === null ? [] : [this.#parking.topic])];
+    this.#outputs = new TaskOutputs(options, this.id, this.inputs[0] ?? null);
     this.#buffers = new PartitionGroup(fed, options.maxTaskIdleMs ?? 0, options.now, this.#timeByExtractor());
     this.#stores = new TaskStores({
       applicationId: options.applicationId,
@@ -401,7 +373,7 @@ export class StreamTask implements Task, TaskContext {
     const handling = this.#again(asked);
     if (handling === 'fail') throw new TaskFailedError(this.id, raw, cause);
     if (handling === 'dead-letter') {
-      this.#outputs.push(deadLetterOf(raw, reason, cause, this.#letters));
+      this.#outputs.deadLetter(raw, reason, cause);
       this.#parkLetter(raw, source);
     }
     this.#options.onDropped?.(source.name, reason, this.metadata, cause);
@@ -414,13 +386,13 @@ export class StreamTask implements Task, TaskContext {
     this.#failure = null;
     this.#failures += 1;
     this.#stores.rollBack();
-    this.#outputs.length = outputs;
+    this.#outputs.takeBack(outputs);
     const node = failure instanceof NodeError ? failure.node : source.name;
     const noHandler = failure instanceof EngineRuleError || failure instanceof HeldRecordError;
     const handling = noHandler ? 'fail' : this.#again(this.#handlingOf(raw, node, failure));
     if (handling === 'fail') throw new TaskFailedError(this.id, raw, failure);
     if (handling === 'dead-letter') {
-      this.#outputs.push(deadLetterOf(raw, 'failed', failure, this.#letters));
+      this.#outputs.deadLetter(raw, 'failed', failure);
       this.#parkLetter(raw, source);
     }
     this.#leaveOut(source, raw.timestamp, true);
@@ -437,15 +409,12 @@ export class StreamTask implements Task, TaskContext {
   }
 
   #handlingOf(record: ConsumedRecord, node: string, failure: unknown): FailureHandling {
-    const { onFailure = 'fail' } = this.#options;
-    if (typeof onFailure !== 'function') return onFailure;
     const error = failure instanceof NodeError ? failure.cause : failure;
-    try {
-      return onFailure({ applicationId: this.applicationId, taskId: this.id, node, error, record });
-    } catch (own) {
+    const about = { applicationId: this.applicationId, taskId: this.id, node, error, record };
+    return handlingOf(this.#options.onFailure, about, (own) => {
       const text = `onFailure threw while it was asked about: ${messageOf(failure)}`;
-      throw new TaskFailedError(this.id, record, new AggregateError([own, failure], text));
-    }
+      return new TaskFailedError(this.id, record, new AggregateError([own, failure], text));
+    });
   }
 
   #stopIfFailed(record: RecordMetadata | null): void {
@@ -564,33 +533,11 @@ export class StreamTask implements Task, TaskContext {
     node = topic,
   ): void {
     const to = partition ?? partitionForKey(key, this.#options.partitionsOf(topic));
-    this.#push(node, { topic, partition: to, timestamp, key, value, headers });
-  }
-
-  #push(node: string, record: ProducedRecord): void {
-    const refusal = this.#options.limits?.refusalOf(record) ?? null;
-    if (refusal === null) this.#outputs.push(record);
-    else this.refuseToSend(node, record, refusal);
+    this.#outputs.push(node, { topic, partition: to, timestamp, key, value, headers }, this.#current);
   }
 
   refuseToSend(node: string, record: ProducedRecord, error: ProductionError): void {
-    const handling = this.#productionHandlingOf(node, record, error);
-    const [first] = this.inputs;
-    const origin = this.metadata ?? first;
-    if (handling === 'fail' || origin === undefined) throw error;
-    if (handling === 'dead-letter') this.#outputs.push(productionLetterOf(record, error, origin, this.#letters));
-    this.#options.onDropped?.(node, 'production', this.metadata, error);
-  }
-
-  #productionHandlingOf(node: string, record: ProducedRecord, error: ProductionError): FailureHandling {
-    const { onProductionError = 'fail' } = this.#options;
-    if (typeof onProductionError !== 'function') return onProductionError;
-    try {
-      return onProductionError({ applicationId: this.applicationId, taskId: this.id, node, error, record });
-    } catch (own) {
-      const text = `onProductionError threw while it was asked about: ${error.message}`;
-      throw new ProductionError(record.topic, text, { cause: new AggregateError([own, error], text) });
-    }
+    this.#outputs.refuse(node, record, error, this.metadata);
   }
 
   // ---- commit
@@ -609,22 +556,11 @@ export class StreamTask implements Task, TaskContext {
     this.#stopIfFailed(null);
     if (!this.dirty) return null;
     this.#inFlight = true;
-    const records = this.#outputs;
-    this.#outputs = [];
+    const records = this.#outputs.take();
     const outputs = records.length;
     this.#stores.takeDirty(records);
-    this.#checkState(records, outputs);
+    this.#outputs.checkState(records, outputs);
     return { records, offsets: this.#positions.take() };
-  }
-
-  /** State that its changelog does not take would be lost with this instance, so it cannot be left out. */
-  #checkState(records: readonly ProducedRecord[], from: number): void {
-    const { limits } = this.#options;
-    if (limits === undefined) return;
-    for (let at = from; at < records.length; at += 1) {
-      const refusal = limits.refusalOf(records[at] as ProducedRecord); // below the length
-      if (refusal !== null) throw new TaskFailedError(this.id, null, refusal);
-    }
   }
 
   committed(baseOffsets: BaseOffsets): void {
@@ -652,7 +588,7 @@ export class StreamTask implements Task, TaskContext {
     this.#calls = null;
     this.#buffers.clear();
     this.#parking?.clear();
-    this.#outputs = [];
+    this.#outputs.take();
     this.#failed = false;
     this.#failure = null;
     this.#inFlight = false;
