@@ -23,7 +23,7 @@ export interface StreamsPoolOptions
   readonly stateDir: string;
   /** Stable over restarts: the places in the groups and the transactional ids hang on it. Absent: one is made up once and kept in `stateDir`. */
   readonly instanceId?: string;
-  /** Of each thread, in MB. Default: a young generation of 192. */
+  /** Of each thread, in MB. Default: a young generation of 24. */
   readonly resourceLimits?: ResourceLimits;
   /** A thread that is not closed in so long is ended by force. Default 20000. */
   readonly closeTimeoutMs?: number;
@@ -31,8 +31,11 @@ export interface StreamsPoolOptions
   readonly log?: Log;
 }
 
-/** V8 takes a third of it for each semi-space: 64 MB, in which most of what a slice makes dies before it is copied anywhere. */
-const youngGenerationMb = 192;
+/**
+ * V8 takes a third of it for each semi-space: 8 MB, which fits a cache. Measured on order-flow, 200,000 orders, two cores: about 11 µs of CPU an input; with
+ * 192 MB about 14.5, and more memory.
+ */
+const youngGenerationMb = 24;
 
 /** As many StreamsWorkers as `workers` says, each in a thread of its own (node:worker_threads), which is replaced when it fails. */
 export class StreamsPool {
