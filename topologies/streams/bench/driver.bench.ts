@@ -1,5 +1,5 @@
 // Records a second that the engine takes, driven by the TopologyTestDriver: `npm run bench -- driver [case …] [options]`
-//   --records N  input of a round (100,000)    --rounds N  measured rounds (9)    --warm-up N  rounds before them (8)
+//   --records N  input of a round (100,000)    --rounds N  measured rounds (5)    --warm-up N  rounds before them (5)
 //   --profile    where the time goes, also when the target is met
 //   --against P  the same by the library in another folder (its `topologies/streams`), in turn, and the ratio of the two
 // Bytes wait in the broker in memory, in batches; measured is all from there to bytes in the output topic: serdes, nodes, state, changelogs, commits.
@@ -18,8 +18,8 @@ const { values: options, positionals: wanted } = parseArgs({
   allowPositionals: true,
   options: {
     records: { type: 'string', default: '100000' },
-    rounds: { type: 'string', default: '9' },
-    'warm-up': { type: 'string', default: '8' },
+    rounds: { type: 'string', default: '5' },
+    'warm-up': { type: 'string', default: '5' },
     profile: { type: 'boolean', default: false },
     against: { type: 'string' },
   },
