@@ -10,8 +10,8 @@ import { type JoinWindows, reachOf } from './windows.ts';
 
 export interface StreamJoinStoreOptions {
   /**
-   * True: windows on disk, for those that hold more than fits in memory; about a third as fast. Default false: both sides' records of the last
-   * window and grace lie in memory, about 40 bytes each beside key and value.
+   * True: windows on disk, for those that hold more than fits in memory; several times slower. Default false: both sides' records of the last
+   * window and grace lie in memory, 30 to 60 bytes each beside key and value.
    */
   readonly persistent?: boolean;
   /**
