@@ -23,7 +23,13 @@ interface Input {
   readonly crash: 'before-commit' | 'after-commit' | null;
 }
 
-function drive(inputs: readonly Input[], { logged, crashes }: { readonly logged: boolean; readonly crashes: boolean }) {
+interface Manner {
+  readonly logged: boolean;
+  readonly crashes: boolean;
+  readonly persistent?: boolean;
+}
+
+function drive(inputs: readonly Input[], { logged, crashes, persistent = false }: Manner) {
   const builder = new StreamsBuilder();
   const windows = JoinWindows.of(4, 10, 3);
   builder
@@ -35,7 +41,7 @@ function drive(inputs: readonly Input[], { logged, crashes }: { readonly logged:
         return `${left}+${right}`;
       },
       windows,
-      { as: 'met', logged },
+      { as: 'met', logged, persistent },
     )
     .to(raw('out'));
   using driver = new TopologyTestDriver(builder.build(), { onFailure: 'dead-letter' });
@@ -76,6 +82,7 @@ describe('join windows without a changelog', () => {
         const restored = drive(inputs, { logged: false, crashes: true });
         expect(restored.out).toEqual(undisturbed.out);
         expect(restored.letters).toEqual(undisturbed.letters);
+        expect(drive(inputs, { logged: true, crashes: true, persistent: true }).out).toEqual(undisturbed.out);
       }),
       { numRuns: 150 },
     );
