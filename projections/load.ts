@@ -60,10 +60,11 @@ async function loadPartition(task: RebuildTask, { at, from, end }: Span, signal:
   async function* chunks(): AsyncGenerator<LoadedChunk> {
     const sent = new Map(tables.filter((table) => table.appendOnly).map((table) => [table, new Set<string>()]));
     for await (const batch of readPartition(port, at, from, end, signal)) {
-      for (const { value } of batch.records) {
+      const records = [...batch.records];
+      for (const { value } of records) {
         if (value !== null) await tables[0]?.topic.valueSerde.prepare?.(topic, value);
       }
-      const { decoded, bad } = decode(tables, batch.records);
+      const { decoded, bad } = decode(tables, records);
       const folded = fold(decoded, rows);
       left.push(...bad, ...folded.bad);
       for (const [table, changed] of folded.changed) {

@@ -185,7 +185,7 @@ export class PartitionFollower {
     while (this.#queue.length > 0 && records.length < maxRecords) {
       const batch = this.#queue.shift();
       if (batch === undefined) break;
-      records.push(...batch.records.filter((record) => record.offset >= this.#position));
+      for (const record of batch.records) if (record.offset >= this.#position) records.push(record);
       next = Math.max(next, batch.nextOffset);
       this.#queued -= batch.records.length;
     }

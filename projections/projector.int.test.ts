@@ -225,7 +225,7 @@ test('two instances share the partitions, and one that leaves leaves nothing beh
 
 /** What a follower does with one batch, by hand: a process can then stop anywhere. */
 function workOf(projection: Projection, port: InMemoryPort, claim: Claim, to: number): Work {
-  const records = port.broker.fetch(claim, claim.nextOffset).records.filter((record) => record.offset < to);
+  const records = [...port.broker.fetch(claim, claim.nextOffset).records].filter((record) => record.offset < to);
   const { decoded } = decode(tablesOf(projection, claim.topic), records);
   return {
     from: claim.nextOffset,

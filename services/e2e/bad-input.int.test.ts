@@ -206,7 +206,7 @@ beforeAll(async () => {
     isolation: 'read_committed',
     maxWaitMs: 100,
     onBatch: (batch) => {
-      letters.set(batch.topic, [...(letters.get(batch.topic) ?? []), ...batch.records.map(letterOf)]);
+      letters.set(batch.topic, [...(letters.get(batch.topic) ?? []), ...[...batch.records].map(letterOf)]);
       positions.set(partitionName(batch), batch.nextOffset);
     },
     onOutOfRange: () => {},

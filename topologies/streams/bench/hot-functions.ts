@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 /** Adds up in which functions V8's sampling profiler found the work that it was shown. */
 export class HotFunctions {
   readonly #hits = new Map<string, number>();
+  #idle = 0;
   #session: Session | null = null;
 
   watch(work: () => void): void {
@@ -22,20 +23,23 @@ export class HotFunctions {
     for (const { id, callFrame, hitCount = 0 } of nodes) {
       // V8's own code has no place: who called it says more.
       const caller = callFrame.url === '' ? parents.get(id)?.callFrame : undefined;
-      if (callFrame.functionName === '(idle)') continue;
+      if (callFrame.functionName === '(idle)') {
+        this.#idle += hitCount;
+        continue;
+      }
       const name = caller === undefined ? nameOf(callFrame) : `${nameOf(callFrame)} < ${nameOf(caller)}`;
       this.#hits.set(name, (this.#hits.get(name) ?? 0) + hitCount);
     }
   }
 
-  /** Those with the most time of their own. */
+  /** Those with the most time of their own, in per cent of the time that was not idle. */
   lines(count: number): readonly string[] {
     let all = 0;
     for (const hits of this.#hits.values()) all += hits;
-    return [...this.#hits]
-      .sort((a, b) => b[1] - a[1])
-      .slice(0, count)
-      .map(([name, hits]) => `${((100 * hits) / all).toFixed(1).padStart(5)} %  ${name}`);
+    const per = (hits: number, of: number): string => `${((100 * hits) / of).toFixed(1).padStart(5)} %`;
+    const hottest = [...this.#hits].sort((a, b) => b[1] - a[1]).slice(0, count);
+    const idle = this.#idle === 0 ? [] : [`${per(this.#idle, all + this.#idle)}  of the whole: idle`];
+    return [...idle, ...hottest.map(([name, hits]) => `${per(hits, all)}  ${name}`)];
   }
 }
 

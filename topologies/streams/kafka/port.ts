@@ -32,9 +32,16 @@ export interface ProducedRecord {
   readonly headers: readonly Header[];
 }
 
+/** In the order of their offsets. An array will do; what comes from a broker is decoded anew with each pass over it. */
+export interface FetchedRecords extends Iterable<ConsumedRecord> {
+  readonly length: number;
+  /** What they take in memory. Absent: as many as their keys, values and headers have, and what objects cost. */
+  readonly bytes?: number;
+}
+
 /** One answer for one partition; empty answers are delivered too, because they carry the lag. */
 export interface FetchedBatch extends TopicPartition {
-  readonly records: readonly ConsumedRecord[];
+  readonly records: FetchedRecords;
   /** Offset of the next record to fetch; ahead of the last record + 1 where markers or aborted records were skipped. */
   readonly nextOffset: number;
   readonly highWatermark: number;

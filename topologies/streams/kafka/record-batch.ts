@@ -1,8 +1,9 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { ByteReader, type ByteWriter, putBytes, putVarint, varintSize } from './bytes.ts';
 import { crc32c } from './crc32c.ts';
+import { EncodedRecords } from './encoded-records.ts';
 import { CorruptBatchError, UnsupportedCompressionError } from './errors.ts';
-import type { ConsumedRecord, Header, ProducedRecord } from './port.ts';
+import type { FetchedRecords, Header, ProducedRecord } from './port.ts';
 
 /*
  * Record batch, magic 2 (org.apache.kafka.common.record.internal.DefaultRecordBatch):
@@ -20,7 +21,6 @@ const transactionalBit = 0x10;
 const controlBit = 0x20;
 
 const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
-const noHeaders: readonly Header[] = [];
 
 /** What a broker needs to refuse doubles and zombies; -1 everywhere for a producer without an id. */
 export interface ProducerStamp {
@@ -110,22 +110,10 @@ export interface AbortedTransaction {
 }
 
 export interface DecodedRecords {
-  readonly records: readonly ConsumedRecord[];
+  readonly records: FetchedRecords;
   /** Offset after the last complete batch, or the asked-for position where there was none. */
   readonly nextOffset: number;
 }
-
-const readHeaders = (reader: ByteReader): readonly Header[] => {
-  const count = reader.varint();
-  if (count === 0) return noHeaders;
-  const headers: Header[] = [];
-  for (let index = 0; index < count; index++) {
-    const name = reader.bytes(reader.varint()).toString('utf8');
-    const length = reader.varint();
-    headers.push([name, length < 0 ? Buffer.alloc(0) : reader.bytes(length)]);
-  }
-  return headers;
-};
 
 const unpack = (attributes: number, records: Buffer, where: string): Buffer => {
   const codec = codecs[attributes & compressionMask];
@@ -139,7 +127,7 @@ const unpack = (attributes: number, records: Buffer, where: string): Buffer => {
 };
 
 /**
- * Decodes what a Fetch answered for one partition: whole batches, cut off somewhere in the last.
+ * Reads what a Fetch answered for one partition: whole batches, cut off somewhere in the last. Their records are decoded later, one by one.
  * @param position records below it are left out (a batch is always sent whole)
  * @param aborted null reads uncommitted: every data record counts
  * @throws CorruptBatchError, UnsupportedCompressionError
@@ -151,7 +139,7 @@ export const readBatches = (
   position: number,
   aborted: readonly AbortedTransaction[] | null,
 ): DecodedRecords => {
-  const records: ConsumedRecord[] = [];
+  const records = new EncodedRecords(topic, partition);
   const waiting = aborted === null ? [] : [...aborted].sort((one, other) => one.firstOffset - other.firstOffset);
   const abortedProducers = new Set<number>();
   const reader = new ByteReader(buffer);
@@ -195,22 +183,9 @@ export const readBatches = (
       marker.int16();
       if (marker.int16() === 0) abortedProducers.delete(producerId);
     } else if (lastOffset >= position && !(attributes & transactionalBit && abortedProducers.has(producerId))) {
-      const body = new ByteReader(unpack(attributes, buffer.subarray(reader.position, end), where));
-      for (let index = 0; index < count; index++) {
-        const recordEnd = body.varint() + body.position;
-        body.position += 1; // attributes, unused
-        const timestampDelta = body.varint();
-        const offset = baseOffset + body.varint();
-        if (offset >= position) {
-          const keyLength = body.varint();
-          const key = keyLength < 0 ? null : body.view(keyLength);
-          const valueLength = body.varint();
-          const value = valueLength < 0 ? null : body.view(valueLength);
-          const timestamp = attributes & logAppendTime ? maxTimestamp : firstTimestamp + timestampDelta;
-          records.push({ topic, partition, offset, timestamp, key, value, headers: readHeaders(body) });
-        }
-        body.position = recordEnd;
-      }
+      const body = unpack(attributes, buffer.subarray(reader.position, end), where);
+      const appendTime = attributes & logAppendTime ? maxTimestamp : null;
+      records.add({ body, count, baseOffset, firstTimestamp, appendTime }, position);
     }
     if (lastOffset + 1 > nextOffset) nextOffset = lastOffset + 1;
     reader.position = end;

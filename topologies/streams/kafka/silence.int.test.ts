@@ -47,7 +47,7 @@ test('a lane that is not answered is connected anew, told of once, and loses and
   const [values, errors]: [string[], Error[]] = [[], []];
   const fetcher = kafka.fetcher({
     isolation: 'read_committed',
-    onBatch: ({ records }) => values.push(...records.map(({ value }) => Buffer.from(value ?? []).toString())),
+    onBatch: ({ records }) => values.push(...[...records].map(({ value }) => Buffer.from(value ?? []).toString())),
     onOutOfRange: () => {},
     onError: (error) => errors.push(error),
     maxWaitMs: 100,

@@ -1,19 +1,21 @@
-import type { ConsumedRecord, FetchedBatch, TopicPartition } from '../kafka/port.ts';
+import type { FetchedBatch, FetchedRecords, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 
 interface Batch {
-  readonly start: number;
-  /** Behind its last record. */
-  readonly end: number;
+  readonly records: number;
   readonly bytes: number;
 }
 
-/** Objects and positions that stand for a record in memory, beside its bytes. */
+/** Objects and positions that stand for a decoded record in memory, beside its bytes. */
 const recordOverhead = 100;
 
-const sizeOf = ({ key, value, headers }: ConsumedRecord): number => {
-  let bytes = recordOverhead + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const [name, content] of headers) bytes += name.length + content.length;
+const sizeOf = (records: FetchedRecords): number => {
+  if (records.bytes !== undefined) return records.bytes;
+  let bytes = 0;
+  for (const { key, value, headers } of records) {
+    bytes += recordOverhead + (key?.length ?? 0) + (value?.length ?? 0);
+    for (const [name, content] of headers) bytes += name.length + content.length;
+  }
   return bytes;
 };
 
@@ -22,25 +24,24 @@ export class BufferedBytes {
   readonly #batches = new Map<string, Batch[]>();
 
   add(batch: FetchedBatch): void {
-    const [first, last] = [batch.records[0], batch.records.at(-1)];
-    if (first === undefined || last === undefined) return;
-    let bytes = 0;
-    for (const record of batch.records) bytes += sizeOf(record);
+    if (batch.records.length === 0) return;
     const name = partitionName(batch);
     const batches = this.#batches.get(name) ?? [];
-    batches.push({ start: first.offset, end: last.offset + 1, bytes });
+    batches.push({ records: batch.records.length, bytes: sizeOf(batch.records) });
     this.#batches.set(name, batches);
   }
 
-  /** @param position next offset that is processed */
-  of(partition: TopicPartition, position: number): number {
+  /** @param waiting records that are not processed yet, the newest of those that were added */
+  of(partition: TopicPartition, waiting: number): number {
     const batches = this.#batches.get(partitionName(partition)) ?? [];
-    const done = batches.findIndex(({ end }) => end > position);
-    batches.splice(0, done === -1 ? batches.length : done);
-    return batches.reduce((sum, { start, end, bytes }) => {
-      const left = Math.min(1, (end - position) / (end - start));
-      return sum + bytes * left;
-    }, 0);
+    let done = batches.reduce((sum, { records }) => sum + records, 0) - waiting;
+    for (let first = batches[0]; first !== undefined && done >= first.records; first = batches[0]) {
+      done -= first.records;
+      batches.shift();
+    }
+    const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0);
+    const [first] = batches;
+    return first === undefined ? 0 : bytes - first.bytes * (Math.max(0, done) / first.records);
   }
 
   forget(partition: TopicPartition): void {

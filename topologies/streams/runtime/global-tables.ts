@@ -84,7 +84,7 @@ export class GlobalTables implements GlobalTask {
 
   prepare(batch: FetchedBatch): Promise<void> | undefined {
     const table = this.#tables.get(batch.topic);
-    const waits = batch.records.flatMap(({ value }) => {
+    const waits = [...batch.records].flatMap(({ value }) => {
       const wait = value === null ? undefined : table?.valueSerde.prepare?.(batch.topic, value);
       return wait === undefined ? [] : [wait];
     });
@@ -95,7 +95,7 @@ export class GlobalTables implements GlobalTask {
     const table = this.#tables.get(batch.topic);
     if (table === undefined) return;
     const letters = this.#deadLetters.length;
-    const rows = batch.records.flatMap((record) => this.#row(table, record));
+    const rows = [...batch.records].flatMap((record) => this.#row(table, record));
     const name = partitionName(batch);
     const persistent = this.#isPersistent(batch.topic);
     if (!persistent) this.#read.set(name, batch.nextOffset);

@@ -46,7 +46,7 @@ export class Parking {
 
   /** What the redrives of a batch would take. */
   waitingFor(redrives: FetchedBatch): readonly ConsumedRecord[] {
-    return redrives.records.flatMap(({ key }) => (key === null ? [] : this.#options.store().of(key)));
+    return [...redrives.records].flatMap(({ key }) => (key === null ? [] : this.#options.store().of(key)));
   }
 
   add(redrives: FetchedBatch): void {

@@ -1,10 +1,18 @@
-import type { ConsumedRecord, FetchedBatch, TopicPartition } from '../kafka/port.ts';
+import type { ConsumedRecord, FetchedBatch, FetchedRecords, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 
 interface Buffer {
   readonly partition: TopicPartition;
-  records: ConsumedRecord[];
-  head: number;
+  /** Records that were not taken yet. */
+  waiting: number;
+  /** The first of them; undefined: none waits. */
+  head: ConsumedRecord | undefined;
+  /** What was asked for ahead of its turn, behind the head. */
+  ahead: ConsumedRecord[];
+  /** Of the batch that head and ahead are from. */
+  current: Iterator<ConsumedRecord> | null;
+  /** Whole batches behind that one. */
+  later: FetchedRecords[];
   /** Time of the record at the head, where it takes an extractor to know it; null: not asked for yet. */
   headTime: number | null;
   /** Record behind the last one that was buffered, and whether the log is known to end there. */
@@ -12,6 +20,19 @@ interface Buffer {
   caughtUp: boolean;
   /** Since when it is empty and known to be at its end; null otherwise. */
   idleSince: number | null;
+}
+
+const nextOf = (buffer: Buffer): ConsumedRecord | undefined =>
+  buffer.ahead.length > 0 ? buffer.ahead.shift() : decodeNext(buffer);
+
+function decodeNext(buffer: Buffer): ConsumedRecord | undefined {
+  for (;;) {
+    const result = buffer.current?.next();
+    if (result !== undefined && result.done !== true) return result.value;
+    const batch = buffer.later.shift();
+    if (batch === undefined) return undefined;
+    buffer.current = batch[Symbol.iterator]();
+  }
 }
 
 /**
@@ -43,8 +64,11 @@ export class PartitionGroup {
     for (const partition of inputs) {
       const buffer = {
         partition,
-        records: [],
-        head: 0,
+        waiting: 0,
+        head: undefined,
+        ahead: [],
+        current: null,
+        later: [],
         headTime: null,
         nextOffset: 0,
         caughtUp: false,
@@ -58,26 +82,32 @@ export class PartitionGroup {
   add(batch: FetchedBatch): void {
     const buffer = this.#buffers.get(partitionName(batch));
     if (buffer === undefined) return;
-    if (buffer.head === buffer.records.length) {
-      buffer.records = [];
-      buffer.head = 0;
+    if (batch.records.length > 0) {
+      buffer.later.push(batch.records);
+      buffer.waiting += batch.records.length;
+      if (buffer.head === undefined) buffer.head = nextOf(buffer);
     }
-    for (const record of batch.records) buffer.records.push(record);
     buffer.nextOffset = batch.nextOffset;
     buffer.caughtUp = batch.nextOffset >= batch.lastStableOffset;
-    if (buffer.head < buffer.records.length || !buffer.caughtUp) buffer.idleSince = null;
+    if (buffer.waiting > 0 || !buffer.caughtUp) buffer.idleSince = null;
     else buffer.idleSince ??= this.#now();
   }
 
   buffered(input: TopicPartition): number {
-    const buffer = this.#buffers.get(partitionName(input));
-    return buffer === undefined ? 0 : buffer.records.length - buffer.head;
+    return this.#buffers.get(partitionName(input))?.waiting ?? 0;
   }
 
   /** The nth record of one input that was not taken yet; null when there are fewer. */
   at(input: TopicPartition, index: number): ConsumedRecord | null {
     const buffer = this.#buffers.get(partitionName(input));
-    return buffer?.records[buffer.head + index] ?? null;
+    if (buffer === undefined || index >= buffer.waiting) return null;
+    if (index === 0) return buffer.head ?? null;
+    while (buffer.ahead.length < index) {
+      const record = decodeNext(buffer);
+      if (record === undefined) return null;
+      buffer.ahead.push(record);
+    }
+    return buffer.ahead[index - 1] ?? null;
   }
 
   /** The record that is next in time; null when there is none, or when an input must be waited for. */
@@ -88,7 +118,7 @@ export class PartitionGroup {
     let passes = false;
     this.#next = null;
     for (const buffer of this.#list) {
-      const head = buffer.records[buffer.head];
+      const { head } = buffer;
       if (head === undefined) {
         if (!this.#mayBePassed(buffer)) return null;
         passes = true;
@@ -112,13 +142,10 @@ export class PartitionGroup {
     if (buffer === null) return;
     this.#next = null;
     if (this.#nextIsEnforced) this.#enforced += 1;
-    buffer.head += 1;
+    buffer.waiting -= 1;
+    buffer.head = nextOf(buffer);
     buffer.headTime = null;
-    if (buffer.head === buffer.records.length) buffer.idleSince = buffer.caughtUp ? this.#now() : null;
-    else if (buffer.head > 4_096) {
-      buffer.records = buffer.records.slice(buffer.head);
-      buffer.head = 0;
-    }
+    if (buffer.waiting === 0) buffer.idleSince = buffer.caughtUp ? this.#now() : null;
   }
 
   /** Records taken while another input was empty and had been idle for long enough: an earlier one may yet come (Kafka Streams' enforced processing). */
@@ -137,8 +164,11 @@ export class PartitionGroup {
   clear(): void {
     this.#next = null;
     for (const buffer of this.#list) {
-      buffer.records = [];
-      buffer.head = 0;
+      buffer.waiting = 0;
+      buffer.head = undefined;
+      buffer.ahead = [];
+      buffer.current = null;
+      buffer.later = [];
       buffer.headTime = null;
       buffer.caughtUp = false;
       buffer.idleSince = null;

@@ -1,4 +1,4 @@
-import type { CommittedOffset, FetcherOptions, KafkaPort, TopicPartition } from '../kafka/port.ts';
+import type { CommittedOffset, FetchedBatch, FetcherOptions, KafkaPort, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import { type RestoreOptions, readToEnd } from './restore.ts';
 import type { StreamTask } from './stream-task.ts';
@@ -52,17 +52,9 @@ export async function rereadInputs(
   const ends = new Map(partitions.map(({ name, end }) => [name, end]));
   const taker = {
     prepare: () => undefined, // only serdes that need no schema
-    addRecords: ({
-      topic,
-      partition,
-      records,
-    }: { readonly records: Parameters<StreamTask['reread']>[1] } & TopicPartition) => {
-      const owner = owners.get(partitionName({ topic, partition }));
-      for (const { store, end } of owner?.stores ?? [])
-        owner?.task.reread(
-          store,
-          records.filter(({ offset }) => offset < end),
-        );
+    addRecords: (batch: FetchedBatch) => {
+      const owner = owners.get(partitionName(batch));
+      for (const { store, end } of owner?.stores ?? []) owner?.task.reread(store, batch.records, end);
     },
   };
   const placeOf = (input: TopicPartition) => {

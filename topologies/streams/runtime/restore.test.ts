@@ -74,7 +74,8 @@ test('rows of a global table are written in the order of the log, though a schem
   const written: number[] = [];
   const add = globals.addRecords.bind(globals);
   globals.addRecords = (batch: FetchedBatch) => {
-    written.push(batch.records[0]?.offset ?? -1);
+    const [first] = batch.records;
+    written.push(first?.offset ?? -1);
     add(batch);
   };
   await restoreGlobals(port, globals, one, { signal });

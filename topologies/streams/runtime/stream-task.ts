@@ -5,6 +5,7 @@ import type {
   CommittedOffset,
   ConsumedRecord,
   FetchedBatch,
+  FetchedRecords,
   Header,
   ProducedRecord,
   TopicPartition,
@@ -122,7 +123,7 @@ export class StreamTask implements Task, TaskContext {
   get changelogs(): readonly ChangelogPosition[] {
     return this.#stores.changelogs;
   }
-  restore(store: string, records: readonly ConsumedRecord[], nextOffset: number): void {
+  restore(store: string, records: FetchedRecords, nextOffset: number): void {
     this.#stores.restore(store, records, nextOffset);
   }
   wipe(store: string): void {
@@ -147,8 +148,8 @@ export class StreamTask implements Task, TaskContext {
       ];
     });
   }
-  reread(store: string, records: readonly ConsumedRecord[]): void {
-    this.#stores.reread(store, records);
+  reread(store: string, records: FetchedRecords, end: number): void {
+    this.#stores.reread(store, records, end);
   }
 
   start(committed: readonly CommittedOffset[]): void {

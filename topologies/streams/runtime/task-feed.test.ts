@@ -40,7 +40,6 @@ function setUp() {
     prepare: () => undefined,
     addRecords: ({ topic, nextOffset }) => void ends.set(topic, nextOffset),
     buffered: ({ topic }) => (ends.get(topic) ?? 0) - (positions.get(topic) ?? 0),
-    position: ({ topic }) => positions.get(topic) ?? 0,
   };
   feed.open();
   for (const input of [a, b]) feed.read(input, 0, task);

@@ -23,8 +23,6 @@ export interface FedTask extends Taker {
   readonly inputs: readonly TopicPartition[];
   /** Records that wait. */
   buffered(input: TopicPartition): number;
-  /** Next offset to process. */
-  position(input: TopicPartition): number;
 }
 
 /** Fetching of an input stops above one of the first two and goes on when it is below both of the others. */
@@ -146,7 +144,7 @@ export class TaskFeed {
 
   /** What the bytes of an input would be if all inputs of its task had as many. */
   #partOfBytes(partition: TopicPartition, task: FedTask): number {
-    return this.#bytes.of(partition, task.position(partition)) * task.inputs.length;
+    return this.#bytes.of(partition, task.buffered(partition)) * task.inputs.length;
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,20 @@
 import { EngineRuleError } from '../errors.ts';
-import type { BaseOffsets, ConsumedRecord, Header, ProducedRecord } from '../kafka/port.ts';
+import type { BaseOffsets, FetchedRecords, Header, ProducedRecord } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { StoreBuilder, TaskStoreBuilder } from '../plan/node.ts';
 import { changelogTopicOf } from '../plan/topology.ts';
 import type { JoinWindowStore } from '../state/join-window-store.ts';
 import type { LeftOut } from '../state/left-out.ts';
 import { Overlay } from '../state/overlay.ts';
-import type { RereadSpec, RowChange, RowWrite, SelfKept, StateStore, TaskStorage } from '../state/state-store.ts';
+import type {
+  KeptRow,
+  RereadSpec,
+  RowChange,
+  RowWrite,
+  SelfKept,
+  StateStore,
+  TaskStorage,
+} from '../state/state-store.ts';
 import { UndoLog } from '../state/undo-log.ts';
 import type { LastRead } from './last-read.ts';
 import type { ChangelogPosition } from './task.ts';
@@ -123,14 +131,17 @@ export class TaskStores {
     });
   }
 
-  restore(store: string, records: readonly ConsumedRecord[], nextOffset: number): void {
+  restore(store: string, records: FetchedRecords, nextOffset: number): void {
     const open = this.#stores.get(store);
     if (open !== undefined && isSelfKept(open)) {
-      open.store.restore(records.flatMap(({ key, value }) => (key === null ? [] : [{ key, value }])));
+      const kept: KeptRow[] = [];
+      for (const { key, value } of records) if (key !== null) kept.push({ key, value });
+      open.store.restore(kept);
       open.position = nextOffset;
       return;
     }
-    const rows = records.flatMap((record): RowWrite[] => (record.key === null ? [] : [[record.key, record.value]]));
+    const rows: RowWrite[] = [];
+    for (const { key, value } of records) if (key !== null) rows.push([key, value]);
     this.#options.storage.write({
       rows: new Map([[store, rows]]),
       metadata: new Map([[positionOf(store), String(nextOffset)]]),
@@ -155,13 +166,16 @@ export class TaskStores {
     return this.#options.builders.flatMap(({ spec }) => (spec.rereads ? [{ ...spec.rereads, store: spec.name }] : []));
   }
 
-  reread(store: string, records: readonly ConsumedRecord[]): void {
+  /** @param end offset behind the last record that counts */
+  reread(store: string, records: FetchedRecords, end: number): void {
     const open = this.#stores.get(store);
     const spec = this.#options.builders.find((builder) => builder.spec.name === store)?.spec.rereads;
     if (open === undefined || !isSelfKept(open) || spec === undefined) return;
     const leftOut = this.#leftOut(spec).offsets(spec.isLeft);
-    for (const { key, value, timestamp, offset } of records)
+    for (const { key, value, timestamp, offset } of records) {
+      if (offset >= end) break;
       if (key !== null && value !== null && !leftOut.has(offset)) open.store.reread?.({ key, value, timestamp });
+    }
   }
 
   /**

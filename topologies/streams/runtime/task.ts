@@ -1,8 +1,8 @@
 import type {
   BaseOffsets,
   CommittedOffset,
-  ConsumedRecord,
   FetchedBatch,
+  FetchedRecords,
   ProducedRecord,
   TopicPartition,
 } from '../kafka/port.ts';
@@ -30,7 +30,7 @@ export interface Task {
    * Writes a part of a changelog into the store, rows and position in one storage write.
    * @param nextOffset where to read on, also when `records` is empty (markers, compaction)
    */
-  restore(store: string, records: readonly ConsumedRecord[], nextOffset: number): void;
+  restore(store: string, records: FetchedRecords, nextOffset: number): void;
   /** Forgets a store and its position (offset out of range, another boot of the machine): restore it from the beginning. */
   wipe(store: string): void;
 

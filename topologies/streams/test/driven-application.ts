@@ -131,7 +131,7 @@ export class DrivenApplication {
         const committed = this.#broker.committed(this.id, task.inputs);
         for (const reread of task.rereads(committed)) {
           const from = this.#broker.offsetForTime(reread, reread.sinceMs);
-          task.reread(reread.store, this.#broker.fetch(reread, from, Math.max(0, reread.end - from)).records);
+          task.reread(reread.store, this.#broker.fetch(reread, from).records, reread.end);
         }
         task.start(committed);
         const positions = new Map(
