@@ -62,7 +62,7 @@ export class InMemoryPort implements KafkaPort {
     return fetcher;
   };
   producer: KafkaPort['producer'] = async () => ({
-    send: async (records) => this.#append(records),
+    send: async (records) => this.#append([...records]),
     close: async () => {},
   });
   earliestOffsets: KafkaPort['earliestOffsets'] = async (partitions) =>

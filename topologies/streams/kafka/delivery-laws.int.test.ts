@@ -6,6 +6,7 @@ import { ClusterClient } from './cluster-client.ts';
 import { type Assignment, connectKafka, type GroupMetadata, type KafkaPort, TransactionAbortedError } from './index.ts';
 import { produceRequest } from './protocol.ts';
 import { writeBatch } from './record-batch.ts';
+import { RecordPack } from './record-pack.ts';
 import { initialise } from './transactional-producer.ts';
 
 let tap: WireTap;
@@ -230,7 +231,9 @@ async function openTransaction(transactionalId: string, topic: string): Promise<
   const producer = await initialise(client, transactionalId);
   await client.refresh([topic]);
   const slab = new ByteWriter();
-  writeBatch(slab, [record(topic, 'open')], 0, 1, { ...producer, transactional: true, baseSequence: 0 });
+  const [list] = RecordPack.of([record(topic, 'open')]).lists;
+  if (list === undefined) throw new Error('nothing was packed');
+  writeBatch(slab, [{ list, from: 0, to: 1 }], { ...producer, transactional: true, baseSequence: 0 });
   const batches = [{ topic, partition: 0, batch: Buffer.from(slab.bytes()) }];
   await client.askLeaders(batches, (items) => produceRequest(transactionalId, items, 5_000));
 }

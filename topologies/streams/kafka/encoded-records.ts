@@ -1,5 +1,6 @@
 import { ByteReader } from './bytes.ts';
-import type { ConsumedRecord, FetchedRecords, Header } from './port.ts';
+import type { ConsumedRecord, FetchedRecords } from './port.ts';
+import { readHeaders } from './record-fields.ts';
 
 /** The records of one batch, unpacked. */
 export interface EncodedBatch {
@@ -16,20 +17,6 @@ interface Section extends EncodedBatch {
   readonly from: number;
   readonly wanted: number;
 }
-
-const noHeaders: readonly Header[] = [];
-
-const readHeaders = (reader: ByteReader): readonly Header[] => {
-  const count = reader.varint();
-  if (count === 0) return noHeaders;
-  const headers: Header[] = [];
-  for (let index = 0; index < count; index++) {
-    const name = reader.bytes(reader.varint()).toString('utf8');
-    const length = reader.varint();
-    headers.push([name, length < 0 ? Buffer.alloc(0) : reader.bytes(length)]);
-  }
-  return headers;
-};
 
 /**
  * Records as they were sent, each decoded when its turn comes: a record that waits in a buffer costs its bytes and nothing else, and one that is an

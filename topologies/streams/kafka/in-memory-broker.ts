@@ -57,7 +57,7 @@ export class InMemoryBroker {
     return log.length;
   }
 
-  append(records: readonly ProducedRecord[]): BaseOffsets {
+  append(records: Iterable<ProducedRecord>): BaseOffsets {
     const base = new Map<string, number>();
     const known = new Set<Log>();
     let topic: string | null = null;

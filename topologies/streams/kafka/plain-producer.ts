@@ -1,7 +1,7 @@
 import { ByteWriter } from './bytes.ts';
 import { Backoff, type ClusterClient, isTransient, type Links } from './cluster-client.ts';
 import { BrokerConnectionError, BrokerRefusalError, ProduceRefusalError } from './errors.ts';
-import { type BaseOffsets, type PlainProducer, type ProducedRecord, partitionName, type SendOptions } from './port.ts';
+import { type BaseOffsets, type PlainProducer, partitionName, type RecordsToSend, type SendOptions } from './port.ts';
 import { cutIntoRounds, encodeRound } from './produce-rounds.ts';
 import { initProducerIdRequest, type ProducerId, produceRequest } from './protocol.ts';
 
@@ -22,7 +22,7 @@ export class IdempotentProducer implements PlainProducer {
     this.#links = client.links();
   }
 
-  send(records: readonly ProducedRecord[], options: SendOptions = {}): Promise<BaseOffsets> {
+  send(records: RecordsToSend, options: SendOptions = {}): Promise<BaseOffsets> {
     const run = this.#last.then(() => this.#send(records, options));
     this.#last = run.catch(() => {}); // Its caller has it.
     return run;
@@ -33,7 +33,7 @@ export class IdempotentProducer implements PlainProducer {
     this.#links.close();
   }
 
-  async #send(records: readonly ProducedRecord[], { maxBytesOf }: SendOptions): Promise<BaseOffsets> {
+  async #send(records: RecordsToSend, { maxBytesOf }: SendOptions): Promise<BaseOffsets> {
     const baseOffsets = new Map<string, number>();
     try {
       for (const round of cutIntoRounds(records, maxBytesOf)) {

@@ -32,6 +32,11 @@ export interface ProducedRecord {
   readonly headers: readonly Header[];
 }
 
+/** In the order in which they were made. An array will do, or what packs them as they come (`record-pack.ts`). */
+export interface RecordsToSend extends Iterable<ProducedRecord> {
+  readonly length: number;
+}
+
 /** In the order of their offsets. An array will do; what comes from a broker is decoded anew with each pass over it. */
 export interface FetchedRecords extends Iterable<ConsumedRecord> {
   readonly length: number;
@@ -158,7 +163,8 @@ export interface SendOptions {
 }
 
 export interface Transaction extends SendOptions {
-  readonly records: readonly ProducedRecord[];
+  /** Its bytes are the sender's again when it is settled. */
+  readonly records: RecordsToSend;
   readonly offsets: readonly CommittedOffset[];
   readonly group: GroupMetadata;
 }
@@ -179,7 +185,7 @@ export interface TransactionalProducer {
 
 /** Idempotent, without transactions: for at_least_once and for tools. */
 export interface PlainProducer {
-  send(records: readonly ProducedRecord[], options?: SendOptions): Promise<BaseOffsets>;
+  send(records: RecordsToSend, options?: SendOptions): Promise<BaseOffsets>;
   close(): Promise<void>;
 }
 

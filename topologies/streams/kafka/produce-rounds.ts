@@ -1,16 +1,18 @@
 import type { ByteWriter } from './bytes.ts';
-import { type ProducedRecord, partitionName } from './port.ts';
+import { partitionName, type RecordsToSend } from './port.ts';
 import type { PartitionBatch } from './protocol.ts';
-import { recordSizeBound, writeBatch } from './record-batch.ts';
+import { recordOverhead, type Span, writeBatch } from './record-batch.ts';
+import { type PartitionRecords, packsOf } from './record-pack.ts';
 
 /**
  * Below the broker's default message.max.bytes (1,048,588), which bounds a batch; a topic's own limit may be lower. A larger record goes alone and
  * is the broker's to judge.
  */
 const maxBatchBytes = 900_000;
+const batchHeaderBytes = 61;
 
 /** Records of one partition that fit one batch. */
-export type Share = readonly ProducedRecord[];
+export type Share = readonly Span[];
 
 /**
  * A request holds one batch per partition, so what does not fit is sent in rounds, one after the other's answer: the broker wants the
@@ -18,54 +20,49 @@ export type Share = readonly ProducedRecord[];
  * @param maxBytesOf max.message.bytes of a topic
  */
 export const cutIntoRounds = (
-  records: readonly ProducedRecord[],
+  records: RecordsToSend,
   maxBytesOf?: (topic: string) => number,
 ): readonly (readonly Share[])[] => {
+  const lists = packsOf(records).flatMap((pack) => pack.lists.filter(({ count }) => count > 0));
   const rounds: Share[][] = [];
-  for (const list of byPartition(records)) {
-    let round = 0;
-    let from = 0;
-    let size = 61;
-    const maxBytes = Math.min(maxBatchBytes, maxBytesOf?.(list[0]?.topic ?? '') ?? maxBatchBytes);
-    const cut = (to: number): void => {
+  for (const ofPartition of Map.groupBy(lists, partitionName).values()) {
+    const maxBytes = Math.min(maxBatchBytes, maxBytesOf?.(ofPartition[0]?.topic ?? '') ?? maxBatchBytes);
+    sharesOf(ofPartition, maxBytes).forEach((share, round) => {
       rounds[round] ??= [];
-      rounds[round]?.push(from === 0 && to === list.length ? list : list.slice(from, to));
-      round++;
-      from = to;
-      size = 61;
-    };
-    list.forEach((record, index) => {
-      const bound = recordSizeBound(record);
-      if (index > from && size + bound > maxBytes) cut(index);
-      size += bound;
+      rounds[round].push(share);
     });
-    cut(list.length);
   }
   return rounds;
 };
 
-/** Without a name for each record: there are many records and few partitions. */
-function byPartition(records: readonly ProducedRecord[]): readonly ProducedRecord[][] {
-  const lists: ProducedRecord[][] = [];
-  const topics = new Map<string, (ProducedRecord[] | undefined)[]>();
-  let topic: string | null = null;
-  let partitions: (ProducedRecord[] | undefined)[] = [];
-  for (const record of records) {
-    if (record.topic !== topic) {
-      topic = record.topic;
-      partitions = topics.get(topic) ?? [];
-      topics.set(topic, partitions);
+const boundOf = (list: PartitionRecords): number => list.bytes + list.count * recordOverhead;
+
+function sharesOf(lists: readonly PartitionRecords[], maxBytes: number): readonly Share[] {
+  const whole = lists.map((list): Span => ({ list, from: 0, to: list.count }));
+  if (lists.reduce((sum, list) => sum + boundOf(list), batchHeaderBytes) <= maxBytes) return [whole];
+  const shares: Span[][] = [];
+  let share: Span[] = [];
+  let size = batchHeaderBytes;
+  for (const list of lists) {
+    let from = 0;
+    const cut = (to: number): void => {
+      if (to > from) share.push({ list, from, to });
+      from = to;
+    };
+    for (let index = 0; index < list.count; index += 1) {
+      const bound = list.startOf(index + 1) - list.startOf(index) + recordOverhead;
+      if (size > batchHeaderBytes && size + bound > maxBytes) {
+        cut(index);
+        shares.push(share);
+        share = [];
+        size = batchHeaderBytes;
+      }
+      size += bound;
     }
-    const list = partitions[record.partition];
-    if (list !== undefined) {
-      list.push(record);
-      continue;
-    }
-    const begun = [record];
-    partitions[record.partition] = begun;
-    lists.push(begun);
+    cut(list.count);
   }
-  return lists;
+  shares.push(share);
+  return shares;
 }
 
 /**
@@ -81,12 +78,15 @@ export const encodeRound = (
 ): PartitionBatch[] => {
   const places = round.map((share) => {
     // A share is cut with at least one record in it.
-    const { topic, partition } = share[0] as ProducedRecord;
+    const { topic, partition } = (share[0] as Span).list;
     const name = partitionName({ topic, partition });
     const baseSequence = sequences.get(name) ?? 0;
-    sequences.set(name, baseSequence + share.length);
+    sequences.set(
+      name,
+      share.reduce((sum, { from, to }) => sum + to - from, baseSequence),
+    );
     const from = slab.position;
-    writeBatch(slab, share, 0, share.length, { ...stamp, baseSequence });
+    writeBatch(slab, share, { ...stamp, baseSequence });
     return { topic, partition, from, to: slab.position };
   });
   // Cut only now: the slab moves while it grows.

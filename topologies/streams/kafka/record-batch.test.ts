@@ -5,7 +5,8 @@ import { ByteReader, ByteWriter, varintSize } from './bytes.ts';
 import { crc32c, crc32cInJavaScript } from './crc32c.ts';
 import { CorruptBatchError, UnsupportedCompressionError } from './errors.ts';
 import type { ProducedRecord } from './port.ts';
-import { readBatches, recordSizeBound, writeBatch } from './record-batch.ts';
+import { readBatches, recordOverhead, writeBatch } from './record-batch.ts';
+import { RecordPack } from './record-pack.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const plain = { producerId: -1, producerEpoch: -1, baseSequence: -1, transactional: false };
@@ -21,7 +22,8 @@ const record = (value: string | null, timestamp = 1000): ProducedRecord => ({
 
 const batch = (records: readonly ProducedRecord[], options: Partial<typeof plain> = {}, baseOffset = 0): Buffer => {
   const writer = new ByteWriter(16);
-  writeBatch(writer, records, 0, records.length, { ...plain, ...options });
+  const spans = RecordPack.of(records).lists.map((list) => ({ list, from: 0, to: list.count }));
+  writeBatch(writer, spans, { ...plain, ...options });
   const encoded = Buffer.from(writer.bytes());
   encoded.writeBigInt64BE(BigInt(baseOffset), 0);
   return encoded;
@@ -98,7 +100,8 @@ describe('record batch', () => {
             headers: one.headers.map(([name, value]) => [name, new Uint8Array(value)]),
           })),
         ).toEqual(records.map((one, index) => ({ ...one, offset: 7 + index })));
-        const bound = records.reduce((sum, one) => sum + recordSizeBound(one), 61);
+        const [list] = RecordPack.of(records).lists;
+        const bound = 61 + (list?.bytes ?? 0) + records.length * recordOverhead;
         expect(encoded.length).toBeLessThanOrEqual(bound);
       }),
     );

@@ -1,9 +1,11 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { ByteReader, type ByteWriter, putBytes, putVarint, varintSize } from './bytes.ts';
+import { ByteReader, type ByteWriter, putVarint, varintSize } from './bytes.ts';
 import { crc32c } from './crc32c.ts';
 import { EncodedRecords } from './encoded-records.ts';
 import { CorruptBatchError, UnsupportedCompressionError } from './errors.ts';
-import type { FetchedRecords, Header, ProducedRecord } from './port.ts';
+import type { FetchedRecords, Header } from './port.ts';
+import { fieldsSize } from './record-fields.ts';
+import type { PartitionRecords } from './record-pack.ts';
 
 /*
  * Record batch, magic 2 (org.apache.kafka.common.record.internal.DefaultRecordBatch):
@@ -30,75 +32,63 @@ export interface ProducerStamp {
   readonly transactional: boolean;
 }
 
-const fieldSize = (bytes: Uint8Array | null): number => (bytes === null ? 1 : varintSize(bytes.length) + bytes.length);
+/** Upper bound of what a record takes in a batch beside its fields. */
+export const recordOverhead = 25;
 
-const headerSize = ([name, value]: Header): number => {
-  const length = Buffer.byteLength(name);
-  return varintSize(length) + length + fieldSize(value);
-};
-
-/** Upper bound of a record's share of a batch; for cutting batches to size before they are written. */
-export const recordSizeBound = (record: ProducedRecord): number => {
-  let size = 40 + (record.key?.length ?? 0) + (record.value?.length ?? 0);
-  for (const header of record.headers) size += headerSize(header);
-  return size;
-};
-
-/** Exact size of a batch that holds this record alone, which is what a topic's max.message.bytes bounds. */
-export const soleBatchSize = (record: ProducedRecord): number => {
-  let size = 3 + fieldSize(record.key) + fieldSize(record.value) + varintSize(record.headers.length);
-  for (const header of record.headers) size += headerSize(header);
+/** Exact size of a batch that holds one record alone, which is what a topic's max.message.bytes bounds. */
+export const soleBatchSize = (key: Uint8Array | null, value: Uint8Array | null, headers: readonly Header[]): number => {
+  const size = 3 + fieldsSize(key, value, headers);
   return headerBytes + varintSize(size) + size;
 };
 
-const putField = (slab: Uint8Array, at: number, bytes: Uint8Array | null): number =>
-  bytes === null ? putVarint(slab, at, -1) : putBytes(slab, putVarint(slab, at, bytes.length), bytes);
+/** Records of a partition that stand together: those of `list` from `from` up to `to`. */
+export interface Span {
+  readonly list: PartitionRecords;
+  readonly from: number;
+  readonly to: number;
+}
 
-const writeRecord = (writer: ByteWriter, record: ProducedRecord, timestampDelta: number, offsetDelta: number): void => {
-  const { key, value, headers } = record;
-  let size = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + fieldSize(key) + fieldSize(value);
-  size += varintSize(headers.length);
-  for (const header of headers) size += headerSize(header);
-  const slab = writer.room(size + 5);
-  let at = putVarint(slab, writer.position, size);
-  slab[at++] = 0;
-  at = putVarint(slab, at, timestampDelta);
-  at = putVarint(slab, at, offsetDelta);
-  at = putField(slab, at, key);
-  at = putField(slab, at, value);
-  at = putVarint(slab, at, headers.length);
-  for (const [name, bytes] of headers) at = putField(slab, putField(slab, at, Buffer.from(name, 'utf8')), bytes);
-  writer.position = at;
-};
-
-/** Writes `records[from..to)` as one batch at the writer's position. All are of one partition and keep their order. */
-export const writeBatch = (
-  writer: ByteWriter,
-  records: readonly ProducedRecord[],
-  from: number,
-  to: number,
-  stamp: ProducerStamp,
-): void => {
-  const first = records[from];
-  if (first === undefined) throw new RangeError('A batch holds at least one record');
+/** Writes the records as one batch at the writer's position. All are of one partition and keep their order. */
+export const writeBatch = (writer: ByteWriter, spans: readonly Span[], stamp: ProducerStamp): void => {
+  let count = 0;
+  let bytes = 0;
+  let maxTimestamp = Number.NEGATIVE_INFINITY;
+  for (const { list, from, to } of spans) {
+    count += to - from;
+    bytes += list.startOf(to) - list.startOf(from);
+    for (let index = from; index < to; index++) {
+      const timestamp = list.timestamps[index] ?? 0;
+      if (timestamp > maxTimestamp) maxTimestamp = timestamp;
+    }
+  }
+  const [first] = spans;
+  if (first === undefined || count === 0) throw new RangeError('A batch holds at least one record');
   const start = writer.position;
-  let maxTimestamp = first.timestamp;
-  for (let index = from + 1; index < to; index++) {
-    const timestamp = records[index]?.timestamp ?? 0;
-    if (timestamp > maxTimestamp) maxTimestamp = timestamp;
-  }
+  const firstTimestamp = first.list.timestamps[first.from] ?? 0;
   writer.int64(0).int32(0).int32(-1).int8(2).uint32(0);
-  writer.int16(stamp.transactional ? transactionalBit : 0).int32(to - from - 1);
-  writer.int64(first.timestamp).int64(maxTimestamp);
-  writer
-    .int64(stamp.producerId)
-    .int16(stamp.producerEpoch)
-    .int32(stamp.baseSequence)
-    .int32(to - from);
-  for (let index = from; index < to; index++) {
-    const record = records[index];
-    if (record !== undefined) writeRecord(writer, record, record.timestamp - first.timestamp, index - from);
+  writer.int16(stamp.transactional ? transactionalBit : 0).int32(count - 1);
+  writer.int64(firstTimestamp).int64(maxTimestamp);
+  writer.int64(stamp.producerId).int16(stamp.producerEpoch).int32(stamp.baseSequence).int32(count);
+  const slab = writer.room(bytes + count * recordOverhead);
+  let at = writer.position;
+  let offsetDelta = 0;
+  for (const { list, from, to } of spans) {
+    const { slab: source, timestamps, ends } = list;
+    let begin = list.startOf(from);
+    for (let index = from; index < to; index++) {
+      const end = ends[index] ?? begin;
+      const timestampDelta = (timestamps[index] ?? 0) - firstTimestamp;
+      at = putVarint(slab, at, 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + end - begin);
+      slab[at++] = 0; // attributes
+      at = putVarint(slab, at, timestampDelta);
+      at = putVarint(slab, at, offsetDelta);
+      source.copy(slab, at, begin, end);
+      at += end - begin;
+      begin = end;
+      offsetDelta += 1;
+    }
   }
+  writer.position = at;
   writer.patchUint32(start + lengthAt, writer.position - start - lengthAt - 4);
   writer.patchUint32(start + crcAt, crc32c(writer.bytes(start + checkedFrom)));
 };

@@ -1,5 +1,5 @@
 import { StreamsError } from '../errors.ts';
-import type { ProducedRecord } from '../kafka/port.ts';
+import type { RecordPack } from '../kafka/record-pack.ts';
 import type { DropReason } from '../plan/node.ts';
 import type { RestoreStep } from '../runtime/restore.ts';
 import { Histogram } from './histogram.ts';
@@ -52,23 +52,14 @@ export class ApplicationMetrics {
   }
 
   /** @param nowMs epoch ms of the answer */
-  committed(records: readonly ProducedRecord[], tookMs: number, nowMs: number): void {
+  committed(packs: readonly RecordPack[], tookMs: number, nowMs: number): void {
     this.commits.add(tookMs);
-    let topic = '';
-    let count = 0;
-    let timed = false;
-    for (const record of records) {
-      // Records of one topic stand together, by and large.
-      if (record.topic !== topic) {
-        if (count > 0) add(this.recordsOut, topic, count);
-        topic = record.topic;
-        count = 0;
-        timed = !this.#changelogs.has(topic);
-      }
-      count += 1;
-      if (timed) this.endToEnd.add(nowMs - record.timestamp);
+    for (const { topic, count, timestamps } of packs.flatMap(({ lists }) => lists)) {
+      if (count === 0) continue;
+      add(this.recordsOut, topic, count);
+      if (this.#changelogs.has(topic)) continue;
+      for (let at = 0; at < count; at += 1) this.endToEnd.add(nowMs - (timestamps[at] ?? nowMs));
     }
-    if (count > 0) add(this.recordsOut, topic, count);
   }
 
   aborted(error: unknown): void {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Serdes, StreamsBuilder, TimeWindows } from '../index.ts';
+import { RecordPack } from '../kafka/record-pack.ts';
 import { number, only, setUp } from '../test/scripted-run.ts';
 import { input, output } from '../test/summing.ts';
 import { ApplicationMetrics } from './application-metrics.ts';
@@ -74,7 +75,7 @@ test('latency is counted from the record to the answer of its commit, of outputs
     { ...record, topic: 'a', timestamp: 9_000 },
     { ...record, topic: 'b', timestamp: 10_000 },
   ];
-  metrics.committed(records, 3, 10_000);
+  metrics.committed([RecordPack.of(records)], 3, 10_000);
   expect(metrics.recordsOut).toEqual(
     new Map([
       ['a', 2],

@@ -1,5 +1,6 @@
 import { TaskFailedError } from '../errors.ts';
-import type { BaseOffsets, CommittedOffset, GroupMetadata, ProducedRecord, Transaction } from '../kafka/port.ts';
+import type { BaseOffsets, CommittedOffset, GroupMetadata, Transaction } from '../kafka/port.ts';
+import { RecordPack, RecordPacks } from '../kafka/record-pack.ts';
 import type { ApplicationMetrics } from '../metrics/application-metrics.ts';
 import type { ApplicationTracing, CommitSpan } from '../tracing/application-tracing.ts';
 import type { StreamTask } from './stream-task.ts';
@@ -170,7 +171,7 @@ export class CommitCycle {
         if (commit !== null) parts.push({ task, commit });
       }
       if (parts.length === 0) return;
-      const records = ([] as ProducedRecord[]).concat(...parts.map(({ commit }) => commit.records));
+      const records = new RecordPacks(parts.map(({ commit }) => RecordPack.of(commit.records)));
       const offsets = parts.flatMap(({ commit }) => commit.offsets);
       span = tracing?.commit(records.length) ?? null;
       const since = performance.now();
@@ -180,7 +181,7 @@ export class CommitCycle {
       span?.end();
       span = null;
       if (this.#abandoned) return;
-      metrics.committed(records, performance.now() - since, Date.now());
+      metrics.committed(records.packs, performance.now() - since, Date.now());
       for (const { task } of parts) task.committed(base);
       onCommitted(offsets);
     } catch (error) {

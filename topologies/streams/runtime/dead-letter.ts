@@ -51,7 +51,10 @@ export function productionLetterOf(
     value,
     headers,
   };
-  const target = [header('target-topic', record.topic), header('target-bytes', soleBatchSize(record))];
+  const target = [
+    header('target-topic', record.topic),
+    header('target-bytes', soleBatchSize(record.key, value, headers)),
+  ];
   const from = 'offset' in origin ? originOf(origin) : [];
   return fitted(letter, [...why('production', cause), ...target, ...from, ...signed(writer)], writer);
 }
@@ -72,11 +75,13 @@ const signed = ({ application, task }: LetterWriter): readonly Header[] => [
   header('task', task),
 ];
 
+const sizeOf = ({ key, value, headers }: ProducedRecord): number => soleBatchSize(key, value, headers);
+
 /** With what the letter has to say behind the record's own headers; what its topic does not take whole is cut, since it must go somewhere. */
 function fitted(letter: ProducedRecord, own: readonly Header[], { maxBytesOf }: LetterWriter): ProducedRecord {
   const maxBytes = maxBytesOf?.(letter.topic) ?? Number.POSITIVE_INFINITY;
   const whole = { ...letter, headers: [...letter.headers, ...own] };
-  if (soleBatchSize(whole) <= maxBytes) return whole;
+  if (sizeOf(whole) <= maxBytes) return whole;
   const { key, value } = letter;
   const size = header('value-bytes', value?.length ?? 0);
   const cut = {
@@ -84,6 +89,6 @@ function fitted(letter: ProducedRecord, own: readonly Header[], { maxBytesOf }: 
     value: value?.subarray(0, keptBytes) ?? null,
     headers: [...letter.headers, ...own, size],
   };
-  if (soleBatchSize(cut) <= maxBytes) return cut;
+  if (sizeOf(cut) <= maxBytes) return cut;
   return { ...cut, key: key?.subarray(0, keptKeyBytes) ?? null, headers: [...own, size] };
 }

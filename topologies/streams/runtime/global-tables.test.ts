@@ -59,7 +59,7 @@ test('letters are sent in turn; one that fails stops those behind it, and the ne
     return {
       ...real,
       send: async (records) => {
-        sent.push(records.map(({ key }) => String.fromCharCode(...(key ?? []))).join(''));
+        sent.push([...records].map(({ key }) => String.fromCharCode(...(key ?? []))).join(''));
         await new Promise((resolve) => setTimeout(resolve, 20));
         if (fails) throw new Error('the broker has gone');
         return real.send(records);

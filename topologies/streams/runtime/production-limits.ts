@@ -1,6 +1,6 @@
 import { ProductionError } from '../errors.ts';
 import { BrokerRefusalError } from '../kafka/errors.ts';
-import type { KafkaPort, ProducedRecord } from '../kafka/port.ts';
+import type { Header, KafkaPort } from '../kafka/port.ts';
 import { soleBatchSize } from '../kafka/record-batch.ts';
 import type { Log } from './log.ts';
 
@@ -52,8 +52,12 @@ export class ProductionLimits {
   }
 
   /** Null: nothing is known against it. */
-  refusalOf(record: ProducedRecord): ProductionError | null {
-    const { topic, key, value, headers } = record;
+  refusalOf(
+    topic: string,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly Header[],
+  ): ProductionError | null {
     if (key !== null && headers.length === 0 && this.#refused.size === 0) {
       const length = key.length + (value?.length ?? 0);
       if (length + overheadBytes <= this.#smallest) return null;
@@ -69,7 +73,7 @@ export class ProductionLimits {
     if (key === null && this.#compacted.has(topic))
       return new ProductionError(topic, `${topic} is compacted, and the record has no key. Give it one.`);
     const maxBytes = this.maxBytesOf(topic);
-    const size = soleBatchSize(record);
+    const size = soleBatchSize(key, value, headers);
     if (size <= maxBytes) return null;
     const text = `a record of ${size} bytes is too large for ${topic}, which takes ${maxBytes}`;
     return new ProductionError(topic, `${text}. Raise max.message.bytes of the topic, or make the record smaller.`);

@@ -534,7 +534,7 @@ export class StreamTask implements Task, TaskContext {
     node = topic,
   ): void {
     const to = partition ?? partitionForKey(key, this.#options.partitionsOf(topic));
-    this.#outputs.push(node, { topic, partition: to, timestamp, key, value, headers }, this.#current);
+    this.#outputs.push(node, topic, to, timestamp, key, value, headers, this.#current);
   }
 
   refuseToSend(node: string, record: ProducedRecord, error: ProductionError): void {
@@ -557,15 +557,13 @@ export class StreamTask implements Task, TaskContext {
     this.#stopIfFailed(null);
     if (!this.dirty) return null;
     this.#inFlight = true;
-    const records = this.#outputs.take();
-    const outputs = records.length;
-    this.#stores.takeDirty(records);
-    this.#outputs.checkState(records, outputs);
-    return { records, offsets: this.#positions.take() };
+    this.#stores.takeDirty((changelog, row) => this.#outputs.pushState(changelog, this.partition, row));
+    return { records: this.#outputs.take(), offsets: this.#positions.take() };
   }
 
   committed(baseOffsets: BaseOffsets): void {
     this.#stores.committed(baseOffsets);
+    this.#outputs.sent();
     this.#inFlight = false;
   }
 
@@ -589,7 +587,7 @@ export class StreamTask implements Task, TaskContext {
     this.#calls = null;
     this.#buffers.clear();
     this.#parking?.clear();
-    this.#outputs.take();
+    this.#outputs.drop();
     this.#failed = false;
     this.#failure = null;
     this.#inFlight = false;

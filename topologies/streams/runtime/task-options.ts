@@ -1,3 +1,4 @@
+import type { RecordCollector } from '../kafka/record-pack.ts';
 import type { DropReason } from '../plan/node.ts';
 import type { SubTopology } from '../plan/topology.ts';
 import type { StateStore, TaskStorage } from '../state/state-store.ts';
@@ -23,6 +24,8 @@ export interface TaskOptions {
   readonly onProductionError?: ProductionHandler;
   /** What the topics do not take; absent: nothing is known. */
   readonly limits?: Pick<ProductionLimits, 'refusalOf' | 'maxBytesOf'>;
+  /** What holds the records of a commit. Default: a `RecordPack`. */
+  readonly collector?: () => RecordCollector;
   /** It may have become ready by itself: a call was answered, or a piped operator failed on a timer of its own. */
   readonly onReady?: () => void;
   readonly changes?: ChangeListener;

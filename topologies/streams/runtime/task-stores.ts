@@ -1,5 +1,5 @@
 import { EngineRuleError } from '../errors.ts';
-import type { BaseOffsets, FetchedRecords, Header, ProducedRecord } from '../kafka/port.ts';
+import type { BaseOffsets, FetchedRecords } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { StoreBuilder, TaskStoreBuilder } from '../plan/node.ts';
 import { changelogTopicOf } from '../plan/topology.ts';
@@ -7,6 +7,7 @@ import type { JoinWindowStore } from '../state/join-window-store.ts';
 import type { LeftOut } from '../state/left-out.ts';
 import { Overlay } from '../state/overlay.ts';
 import type {
+  DirtyRow,
   KeptRow,
   RereadSpec,
   RowChange,
@@ -63,7 +64,6 @@ type OpenStore = OverlaidStore | SelfKeptStore;
 
 const isSelfKept = (open: OpenStore): open is SelfKeptStore => 'position' in open;
 
-const noHeaders: readonly Header[] = [];
 const positionOf = (store: string): string => `changelog:${store}`;
 
 /** Next offset wanted of a store's changelog; 0 where nothing is known. */
@@ -232,14 +232,13 @@ export class TaskStores {
     return count;
   }
 
-  /** Adds the changelog entries of all writes since the last take to `records`. Only one take may be open. */
-  takeDirty(records: ProducedRecord[]): void {
-    const { partition } = this.#options;
+  /** Gives out the changelog entries of all writes since the last take. Only one take may be open. */
+  takeDirty(give: (changelog: string, row: DirtyRow) => void): void {
     for (const open of this.#stores.values()) {
       open.inFlight = 0;
-      for (const { key, value, timestamp } of open.rows.takeDirty()) {
+      for (const row of open.rows.takeDirty()) {
         if (open.changelog === null) continue;
-        records.push({ topic: open.changelog, partition, timestamp, key, value, headers: noHeaders });
+        give(open.changelog, row);
         open.inFlight += 1;
       }
     }

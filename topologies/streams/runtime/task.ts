@@ -1,11 +1,5 @@
-import type {
-  BaseOffsets,
-  CommittedOffset,
-  FetchedBatch,
-  FetchedRecords,
-  ProducedRecord,
-  TopicPartition,
-} from '../kafka/port.ts';
+import type { BaseOffsets, CommittedOffset, FetchedBatch, FetchedRecords, TopicPartition } from '../kafka/port.ts';
+import type { RecordCollector } from '../kafka/record-pack.ts';
 
 /**
  * A task: one partition of one sub-topology, from fetched bytes to what goes into the next transaction. It does no I/O and knows no
@@ -94,8 +88,8 @@ export interface ChangelogPosition extends TopicPartition {
 }
 
 export interface TaskCommit {
-  /** Outputs, dead letters and changelog entries, in the order in which each partition must get them. */
-  readonly records: readonly ProducedRecord[];
+  /** Outputs, dead letters and changelog entries, in the order in which each partition must get them. The task's own again after `committed`. */
+  readonly records: RecordCollector;
   /**
    * Next offset to read per input, with partition time in the metadata. Never empty: offsets are what the group refuses a zombie by, so
    * what punctuators alone have written carries them too, unmoved.

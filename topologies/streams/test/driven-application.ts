@@ -2,6 +2,7 @@ import { ProductionError } from '../errors.ts';
 import type { InMemoryBroker } from '../kafka/in-memory-broker.ts';
 import type { TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
+import { RecordList } from '../kafka/record-pack.ts';
 import type { DropReason } from '../plan/node.ts';
 import { checkCoPartitioning, internalWidths } from '../plan/partition-widths.ts';
 import { changelogTopicOf, type Topology } from '../plan/topology.ts';
@@ -121,6 +122,7 @@ export class DrivenApplication {
           onFailure: this.#options.onFailure,
           onProductionError: this.#options.onProductionError,
           limits: this.#limits,
+          collector: () => new RecordList(),
           onReady: this.#options.onReady,
           onDropped: (node, reason, record) => this.drops.push({ application: this.id, node, reason, record }),
         });

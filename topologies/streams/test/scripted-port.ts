@@ -14,7 +14,7 @@ import { partitionName } from '../kafka/port.ts';
 /** The port over logs in memory, with a group and transactions that the test moves by hand: for races that a broker gives once in a while. */
 export class ScriptedPort implements KafkaPort {
   readonly broker = new InMemoryBroker();
-  readonly transactions: Transaction[] = [];
+  readonly transactions: (Transaction & { readonly records: readonly ProducedRecord[] })[] = [];
   readonly deleted: (TopicPartition & { readonly offset: number })[] = [];
   /** Members that have joined and not left. */
   readonly members: MembershipOptions[] = [];
@@ -69,14 +69,15 @@ export class ScriptedPort implements KafkaPort {
   transactionalProducer: KafkaPort['transactionalProducer'] = async () => ({
     commit: async (transaction) => {
       await this.onCommit(transaction);
-      this.transactions.push(transaction);
+      const records = [...transaction.records];
+      this.transactions.push({ ...transaction, records });
       this.broker.commit(transaction.group.groupId, transaction.offsets);
-      return this.append(transaction.records);
+      return this.append(records);
     },
     close: async () => {},
   });
   producer: KafkaPort['producer'] = async () => ({
-    send: async (records) => this.append(records),
+    send: async (records) => this.append([...records]),
     close: async () => {},
   });
   committedOffsets: KafkaPort['committedOffsets'] = async (groupId, partitions) =>

@@ -30,8 +30,10 @@ export class SingleStore<S extends StateStore> {
 
   commit(): void {
     const records: ProducedRecord[] = [];
-    this.#stores.takeDirty(records);
     const topic = changelogTopicOf('test', this.#builder.spec.name);
+    this.#stores.takeDirty((changelog, { timestamp, key, value }) =>
+      records.push({ topic: changelog, partition: 0, timestamp, key, value, headers: [] }),
+    );
     this.#stores.committed(new Map([[`${topic}-0`, this.changelog.length]]));
     this.changelog.push(...records);
   }
