@@ -35,15 +35,26 @@ afterAll(async () => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-/** A name of an application for which `doomed` is a coordinator of one kind, and of the other kind is not. */
-async function nameWith(part: 'transaction' | 'group', doomed: number, prefix: string): Promise<string> {
-  for (let attempt = 0; ; attempt += 1) {
-    const name = `${prefix}-${attempt}`;
-    const group = (await client.coordinator('group', name)) === doomed;
-    const ids = await Promise.all(['a', 'b'].map((id) => client.coordinator('transaction', `${name}/one-${id}`)));
+interface Names {
+  readonly application: string;
+  readonly instance: string;
+}
+
+/**
+ * An application and an instance of it for which `doomed` is a coordinator of one kind, and of the other kind is not. Both vary: the hashes of names
+ * that differ in a suffix only go hand in hand, and on some clusters so do their coordinators.
+ */
+async function namesWith(part: 'transaction' | 'group', doomed: number, prefix: string): Promise<Names> {
+  for (let attempt = 0; attempt < 1_000; attempt += 1) {
+    const [application, instance] = [`${prefix}-${attempt % 10}`, `one-${Math.floor(attempt / 10)}`];
+    const group = (await client.coordinator('group', application)) === doomed;
+    const ids = await Promise.all(
+      ['a', 'b'].map((id) => client.coordinator('transaction', `${application}/${instance}-${id}`)),
+    );
     const wanted = part === 'transaction' ? !group && ids.includes(doomed) : group && !ids.includes(doomed);
-    if (wanted) return name;
+    if (wanted) return { application, instance };
   }
+  throw new Error(`no name was found for which broker ${doomed} is a coordinator of one kind only`);
 }
 
 /** Values of a topic by key, as they come. */
@@ -82,12 +93,12 @@ const record = (topic: string, key: string, number: number): ProducedRecord => {
 const keyOf = (index: number): string => `key-${index % 7}`;
 
 /** A worker of running sums over numbers that keep coming. */
-async function runWorker(part: string, applicationId: string, until: () => boolean) {
+async function runWorker(part: string, { application: applicationId, instance }: Names, until: () => boolean) {
   const worker = new StreamsWorker({
     applications: [{ applicationId, topology: summing(`${part}-in`, `${part}-out`) }],
     bootstrapServers: cluster.bootstrapServers,
     stateDir: join(stateDir, part), // one worker a folder
-    instanceId: 'one',
+    instanceId: instance,
   });
   await worker.start();
   const out = follow(`${part}-out`);
@@ -116,12 +127,12 @@ async function runWorker(part: string, applicationId: string, until: () => boole
 }
 
 /** Transactions of our own: the n-th writes n and commits offset n + 1. After an error it goes on where the offsets say, as a worker does. */
-async function runTransactions(part: string, groupId: string, until: () => boolean) {
+async function runTransactions(part: string, { application: groupId, instance }: Names, until: () => boolean) {
   const topic = `${part}-stream`;
   const group = { groupId, generationId: -1, memberId: '', groupInstanceId: null };
   const offset = { topic: `${part}-in`, partition: 0 };
   const out = follow(topic);
-  let producer = await kafka.transactionalProducer(`${groupId}/one`);
+  let producer = await kafka.transactionalProducer(`${groupId}/${instance}`);
   let next = 0;
   const finish = async () => {
     while (!until()) {
@@ -135,7 +146,7 @@ async function runTransactions(part: string, groupId: string, until: () => boole
       } catch (error) {
         if (!(error instanceof StreamsError) || !error.retriable) throw error;
         await producer.close();
-        producer = await kafka.transactionalProducer(`${groupId}/one`);
+        producer = await kafka.transactionalProducer(`${groupId}/${instance}`);
         [{ offset: next } = { offset: 0 }] = await kafka.committedOffsets(groupId, [offset], { requireStable: true });
       }
     }
@@ -153,10 +164,10 @@ async function runTransactions(part: string, groupId: string, until: () => boole
 test('a broker that coordinates transactions of one application and the group of another is killed: all is there once, in order', async () => {
   const doomed = await client.coordinator('transaction', 'transaction-0/one-a');
   const names = {
-    transaction: await nameWith('transaction', doomed, 'transaction'),
-    group: await nameWith('group', doomed, 'group'),
-    transactionStream: await nameWith('transaction', doomed, 'transaction-stream'),
-    groupStream: await nameWith('group', doomed, 'group-stream'),
+    transaction: await namesWith('transaction', doomed, 'transaction'),
+    group: await namesWith('group', doomed, 'group'),
+    transactionStream: await namesWith('transaction', doomed, 'transaction-stream'),
+    groupStream: await namesWith('group', doomed, 'group-stream'),
   };
   let over = false;
   const runs = await Promise.all([
