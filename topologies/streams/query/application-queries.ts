@@ -3,8 +3,8 @@ import { partitionForKey } from '../kafka/partitioner.ts';
 import { taskIdOf } from '../plan/application-plan.ts';
 import { changelogTopicOf, topicOf } from '../plan/topology.ts';
 import type { Serde } from '../serde.ts';
-import type { LocalRows, QueriedStore, RowAnswer } from './local-rows.ts';
 import type { Peers } from './peers.ts';
+import { type QueriedInstance, type QueriedStore, type RowAnswer, reach } from './queried-instance.ts';
 import { QueryableStore } from './queryable-store.ts';
 import type { RowQuery } from './row-query.ts';
 import type { ChangeReader, StoreChanges } from './store-changes.ts';
@@ -17,7 +17,7 @@ export interface StoreQueryOptions<K> {
 /** Where a key's rows are. */
 export interface KeyOwner {
   readonly partition: number;
-  /** Null: nobody has the task at this moment. */
+  /** Null: nobody has the task at this moment. Of a pool it is the thread, `<instanceId>-<n>`. */
   readonly instanceId: string | null;
   /** Of its query endpoint; null: this instance, or not known. */
   readonly host: string | null;
@@ -38,11 +38,11 @@ export interface PartitionAnswer {
 /** Queries of one application: here, or asked of the instance that has the task. */
 export class ApplicationQueries {
   readonly #applicationId: string;
-  readonly #local: LocalRows;
+  readonly #local: QueriedInstance;
   readonly #peers: Peers | null;
-  readonly #changes: StoreChanges;
+  readonly #changes: Pick<StoreChanges, 'of'>;
 
-  constructor(applicationId: string, local: LocalRows, peers: Peers | null, changes: StoreChanges) {
+  constructor(applicationId: string, local: QueriedInstance, peers: Peers | null, changes: Pick<StoreChanges, 'of'>) {
     this.#applicationId = applicationId;
     this.#local = local;
     this.#peers = peers;
@@ -68,17 +68,16 @@ export class ApplicationQueries {
       valueSerde: serdes.valueSerde as never,
       partitions: () => this.#local.partitionsOf(store),
       partitionOf: (key, bytes, count) => options.partitioner?.(key, count) ?? partitionForKey(bytes, count),
-      ask: (partition, query) => this.#ask(store, name, partition, query),
+      ask: (partition, query) => this.#ask(store, partition, query),
       owner: (partition) => this.#owner(store, partition),
-      changes: (how) => this.#changes.of<K, V>(changeReaderOf(name, store), how),
+      changes: (how) => this.#changes.of<K, V>(changeReaderOf(store), how),
     });
   }
 
   async #owner({ sub }: QueriedStore, partition: number): Promise<KeyOwner> {
-    const here = { partition, instanceId: this.#local.instanceId, host: null, port: null, local: true };
-    if (sub === null) return here;
-    const taskId = taskIdOf(sub.id, partition);
-    if (this.#local.state.task(taskId) !== null) return here;
+    const taskId = sub && taskIdOf(sub.id, partition);
+    const here = taskId === null ? this.#local.instanceId : await this.#local.ownerOf(taskId);
+    if (taskId === null || here !== null) return { partition, instanceId: here, host: null, port: null, local: true };
     await this.#peers?.refresh();
     const owner = this.#peers?.ownerOf(taskId);
     const { instanceId = null, host = null, port = null } = owner?.address ?? {};
@@ -86,14 +85,14 @@ export class ApplicationQueries {
   }
 
   /** The owner's rows; while it has none, those that reach furthest, with what they lack. Rejects only with a QueryError. */
-  async #ask(store: QueriedStore, name: string, partition: number, query: RowQuery): Promise<PartitionAnswer> {
-    const here = this.#local.read(store, partition, query);
+  async #ask(store: QueriedStore, partition: number, query: RowQuery): Promise<PartitionAnswer> {
+    const here = await this.#local.read(store, partition, query);
     if (here?.settled) return fresh(here);
-    const owned = here?.running ? null : await this.#askOwner(store, name, partition, query);
+    const owned = here?.running ? null : await this.#askOwner(store, partition, query);
     if (owned?.settled) return fresh(owned);
     const running = [here, owned].find((answer) => answer?.running);
     // A running task has what was committed last, though others may have it by now. One that is being restored may have less than is left elsewhere.
-    const others = running ? [] : ((await this.#peers?.rowsOfAll(name, partition, query)) ?? []);
+    const others = running ? [] : ((await this.#peers?.rowsOfAll(store.name, partition, query)) ?? []);
     const all = [here, owned, ...others].filter((answer) => answer !== null);
     const settled = all.find((answer) => answer.settled);
     if (settled !== undefined) return fresh(settled);
@@ -107,7 +106,7 @@ export class ApplicationQueries {
     };
   }
 
-  async #askOwner({ sub }: QueriedStore, name: string, partition: number, query: RowQuery): Promise<RowAnswer | null> {
+  async #askOwner({ sub, name }: QueriedStore, partition: number, query: RowQuery): Promise<RowAnswer | null> {
     const peers = this.#peers;
     if (peers === null || sub === null) return null;
     const taskId = taskIdOf(sub.id, partition);
@@ -121,11 +120,11 @@ export class ApplicationQueries {
 }
 
 /** @throws QueryError – a global table belongs to no task, and no transaction of ours writes it */
-function changeReaderOf<K, V>(name: string, store: QueriedStore): ChangeReader<K, V> {
+function changeReaderOf<K, V>(store: QueriedStore): ChangeReader<K, V> {
   const queries = store.sub === null ? undefined : store.builder.queries;
   if (store.sub === null || queries === undefined)
     throw new QueryError(
-      `${name} is a global table: its changes are those of its topic ${store.topic}. Cure: read that.`,
+      `${store.name} is a global table: its changes are those of its topic ${store.topic}. Cure: read that.`,
     );
   const { timed, windowSizeMs, keySerde, valueSerde } = queries;
   const { spec } = store.builder;
@@ -140,5 +139,3 @@ const fresh = ({ rows, instanceId, position, lag }: RowAnswer): PartitionAnswer 
   stale: false,
   lag,
 });
-
-const reach = (answer: RowAnswer | null): number => (answer === null ? -1 : (answer.position ?? 0));

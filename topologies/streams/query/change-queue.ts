@@ -54,6 +54,18 @@ export class ChangeQueue<T> {
     });
   }
 
+  /** As `take`, with what else is there already. */
+  async takeMany(atMost: number): Promise<readonly (T | ChangeGap)[] | null> {
+    const first = await this.take();
+    if (first === null) return null;
+    const taken = [first];
+    while (taken.length < atMost && (this.#items.length > this.#head || this.#missed > 0)) {
+      const next = await this.take();
+      if (next !== null) taken.push(next);
+    }
+    return taken;
+  }
+
   #takeGap(): ChangeGap {
     const missed = this.#missed;
     this.#missed = 0;

@@ -1,32 +1,20 @@
-import { QueryError } from '../errors.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import { type ApplicationPlan, taskIdOf } from '../plan/application-plan.ts';
 import type { GlobalTable, StoreBuilder } from '../plan/node.ts';
-import { changelogTopicOf, type SubTopology, type Topology } from '../plan/topology.ts';
+import { changelogTopicOf, type Topology } from '../plan/topology.ts';
 import type { LocalState } from '../runtime/local-state.ts';
 import { readOnlyHost } from '../state/key-value-store.ts';
 import type { TaskStorage } from '../state/state-store.ts';
-import { type RowQuery, readRows, type StoredRow } from './row-query.ts';
-
-/** Rows of one partition, from one instance. */
-export interface RowAnswer {
-  readonly instanceId: string;
-  /** True: the task runs there. False: it is being restored there, or this is what an earlier owner has left. */
-  readonly running: boolean;
-  /** The task runs, and the group is at rest. */
-  readonly settled: boolean;
-  readonly rows: readonly StoredRow[];
-  /** Next offset of the changelog that the rows do not hold; null: the store has no changelog, or nothing is known here. */
-  readonly position: number | null;
-  /** Records of the task's inputs that it has not taken; null: not known. */
-  readonly lag: number | null;
-}
-
-/** A store of an application, and where it stands in the topology. */
-export type QueriedStore =
-  | { readonly sub: SubTopology; readonly builder: StoreBuilder; readonly topic: string; readonly logged: boolean }
-  | { readonly sub: null; readonly table: GlobalTable; readonly topic: string };
+import {
+  type AnsweringInstance,
+  findStore,
+  type QueriedInstance,
+  type QueriedStore,
+  type RowAnswer,
+  type TasksHere,
+} from './queried-instance.ts';
+import { type RowQuery, readRows } from './row-query.ts';
 
 export interface LocalRowsOptions {
   readonly applicationId: string;
@@ -37,7 +25,7 @@ export interface LocalRowsOptions {
 }
 
 /** Answers from the committed rows that this instance has: of its tasks, running or being restored, or left by an earlier owner. */
-export class LocalRows {
+export class LocalRows implements QueriedInstance, AnsweringInstance {
   readonly #options: LocalRowsOptions;
   readonly #plan: ApplicationPlan;
 
@@ -54,31 +42,29 @@ export class LocalRows {
     return this.#options.local();
   }
 
-  /** @throws QueryError – there is no such store, or none that can be read */
-  find(name: string): QueriedStore {
-    const { topology, applicationId } = this.#options;
-    for (const sub of topology.subTopologies) {
-      const builder = sub.stores.find(({ spec }) => spec.name === name);
-      if (builder === undefined) continue;
-      if ('open' in builder && builder.queries !== undefined)
-        return { sub, builder, topic: changelogTopicOf(applicationId, name), logged: builder.spec.logged };
-      throw new QueryError(`${name} holds what an operator keeps for itself; nothing was read. Query a table's store.`);
-    }
-    const table = topology.globalTables.find(({ store }) => store.spec.name === name);
-    if (table !== undefined) return { sub: null, table, topic: table.topic };
-    throw new QueryError(
-      `${applicationId} has no store ${name}; nothing was read. See topology.describe() for its stores.`,
-    );
+  tasks(): TasksHere {
+    const { generationId, taskIds } = this.state;
+    return { instanceId: this.instanceId, generationId, tasks: taskIds };
   }
 
-  /** How many partitions a store has: as many as its sub-topology has tasks; a global table has one. */
+  ownerOf(taskId: string): string | null {
+    return this.state.task(taskId) === null ? null : this.instanceId;
+  }
+
+  find(name: string): QueriedStore {
+    return findStore(this.#options.applicationId, this.#options.topology, name);
+  }
+
+  rows(store: string, partition: number, query: RowQuery): RowAnswer | null {
+    return this.read(this.find(store), partition, query);
+  }
+
   partitionsOf({ sub }: QueriedStore): number {
     if (sub === null) return 1;
     const plan = this.#plan.subTopologies.find(({ id }) => id === sub.id);
     return Math.max(0, ...(plan?.sources ?? []).map(({ topic }) => this.state.partitionsOf(topic)));
   }
 
-  /** Null: no row of this partition is here, and never was. @throws QueryError – see `readRows` */
   read(store: QueriedStore, partition: number, query: RowQuery): RowAnswer | null {
     if (store.sub === null) return this.#global(store.table, query);
     const { state } = this;
@@ -121,8 +107,7 @@ export class LocalRows {
   }
 
   /**
-   * What a partition's rows lack that stand at `position` of the changelog: its records from there on, and those of the inputs that nobody has
-   * processed. Null while nobody can say.
+   * Counts the records of the changelog from `position` on, and those of the inputs that nobody has processed.
    */
   async behind(store: QueriedStore, partition: number, position: number): Promise<number | null> {
     const { sub } = store;

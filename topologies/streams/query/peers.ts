@@ -1,6 +1,5 @@
 import type { QueryAddress, QueryDirectory } from './directory.ts';
-import type { RowAnswer } from './local-rows.ts';
-import type { TasksHere } from './query-endpoint.ts';
+import type { RowAnswer, TasksHere } from './queried-instance.ts';
 import { decodeAnswer, encodeQuery } from './row-codec.ts';
 import type { RowQuery } from './row-query.ts';
 

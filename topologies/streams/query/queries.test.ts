@@ -306,13 +306,15 @@ describe('two instances', () => {
     const base = `http://127.0.0.1:${worker.queryAddress?.port}`;
     const post = async (body: string) => (await fetch(`${base}/rows`, { method: 'POST', body })).status;
     const asked = { application: 'app', store: 'sums', partition: 0 };
+    const key = { base64: Buffer.from('k').toString('base64') };
     expect(await post('{')).toBe(400);
     expect(await post(JSON.stringify({ ...asked, query: { type: 'get', key: 'k', asOfMs: null } }))).toBe(400);
     expect(await post(JSON.stringify({ ...asked, query: { type: 'drop' } }))).toBe(400);
-    expect(await post(JSON.stringify({ ...asked, store: 'none', query: { type: 'get' } }))).toBe(404);
+    expect(await post(JSON.stringify({ ...asked, store: 'none', query: { type: 'get', key, asOfMs: null } }))).toBe(
+      404,
+    );
     expect(await post(`{"application":"${'x'.repeat(70_000)}"}`)).toBe(400);
     expect((await fetch(`${base}/else`)).status).toBe(404);
-    const key = { base64: Buffer.from('k').toString('base64') };
     expect(await post(JSON.stringify({ ...asked, query: { type: 'get', key, asOfMs: null } }))).toBe(200);
   });
 });

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { QueryError } from '../errors.ts';
-import type { LocalRows } from './local-rows.ts';
+import type { QueryAddress, QueryDirectory } from './directory.ts';
+import type { AnsweringInstance } from './queried-instance.ts';
 import { decodeQuery, encodeAnswer } from './row-codec.ts';
 
 export interface QueryEndpointOptions {
@@ -12,13 +13,6 @@ export interface QueryEndpointOptions {
   readonly advertisedHost?: string;
 }
 
-/** What an instance says of its tasks. */
-export interface TasksHere {
-  readonly instanceId: string;
-  readonly generationId: number;
-  readonly tasks: readonly string[];
-}
-
 const largestQuery = 64 * 1024;
 
 /**
@@ -27,16 +21,23 @@ const largestQuery = 64 * 1024;
  */
 export class QueryEndpoint {
   readonly #instanceId: string;
-  readonly #applications: ReadonlyMap<string, LocalRows>;
+  readonly #applications: ReadonlyMap<string, AnsweringInstance>;
   #server: Server | null = null;
 
-  constructor(instanceId: string, applications: ReadonlyMap<string, LocalRows>) {
+  constructor(instanceId: string, applications: ReadonlyMap<string, AnsweringInstance>) {
     this.#instanceId = instanceId;
     this.#applications = applications;
   }
 
-  /** @returns the port it listens on. @throws Error – the port is taken */
-  async listen({ host, port }: QueryEndpointOptions): Promise<number> {
+  /** Listens, and tells the directory. @throws Error – the port is taken, or the directory refuses it */
+  async open(options: QueryEndpointOptions, directory: QueryDirectory | undefined): Promise<QueryAddress> {
+    const port = await this.#listen(options);
+    const address = { instanceId: this.#instanceId, host: options.advertisedHost ?? options.host, port };
+    await directory?.announce(address);
+    return address;
+  }
+
+  async #listen({ host, port }: QueryEndpointOptions): Promise<number> {
     const server = createServer((request, response) => {
       void this.#answer(request).then(({ status, body }) => {
         response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
@@ -63,17 +64,14 @@ export class QueryEndpoint {
     try {
       const url = new URL(request.url ?? '/', 'http://here');
       if (request.method === 'GET' && url.pathname === '/tasks') {
-        const { state } = this.#rowsOf(url.searchParams.get('application'));
-        const { generationId, taskIds: tasks } = state;
-        const here: TasksHere = { instanceId: this.#instanceId, generationId, tasks };
+        const here = await this.#of(url.searchParams.get('application')).tasks();
         return { status: 200, body: JSON.stringify(here) };
       }
       if (request.method !== 'POST' || url.pathname !== '/rows')
         return fault(404, 'only GET /tasks and POST /rows are here');
       const asked = JSON.parse(await bodyOf(request)) as Partial<Record<string, unknown>>; // each member is looked at
-      const rows = this.#rowsOf(asked.application);
-      const store = rows.find(String(asked.store));
-      const answer = rows.read(store, Number(asked.partition), decodeQuery(asked.query));
+      const here = this.#of(asked.application);
+      const answer = await here.rows(String(asked.store), Number(asked.partition), decodeQuery(asked.query));
       return { status: 200, body: encodeAnswer(answer) };
     } catch (error) {
       if (error instanceof QueryError) return fault(404, error);
@@ -81,10 +79,10 @@ export class QueryEndpoint {
     }
   }
 
-  #rowsOf(application: unknown): LocalRows {
-    const rows = this.#applications.get(String(application));
-    if (rows === undefined) throw new QueryError(`application ${application} does not run here`);
-    return rows;
+  #of(application: unknown): AnsweringInstance {
+    const here = this.#applications.get(String(application));
+    if (here === undefined) throw new QueryError(`application ${application} does not run here`);
+    return here;
   }
 
   async close(): Promise<void> {

@@ -23,12 +23,18 @@ export interface QueriedApplication {
   readonly changes: StoreChanges;
 }
 
+/** What this worker has of an application. */
+export interface LocalApplication {
+  readonly rows: LocalRows;
+  readonly changes: StoreChanges;
+}
+
 /** The queries of one worker: its own, and those of other instances that come over HTTP. */
 export class QueryService {
   readonly #options: QueryServiceOptions;
   readonly #applications = new Map<string, ApplicationQueries>();
   readonly #endpoint: QueryEndpoint;
-  readonly #locals: readonly QueriedApplication[];
+  readonly #locals: ReadonlyMap<string, LocalApplication>;
   #address: QueryAddress | null = null;
 
   /** @param locals of each application, in their order */
@@ -38,13 +44,12 @@ export class QueryService {
     locals: readonly QueriedApplication[],
   ) {
     this.#options = options;
-    this.#locals = locals;
     const { instanceId, queryDirectory: directory, queryTimeoutMs: timeoutMs = 1_000 } = options;
-    const rows = new Map<string, LocalRows>();
+    const here = new Map<string, LocalApplication>();
     options.applications.forEach(({ applicationId, topology }, at) => {
       const application = locals[at];
       if (application === undefined) throw new TypeError(`${applicationId} runs nowhere`);
-      const ofApplication = new LocalRows({
+      const rows = new LocalRows({
         applicationId,
         instanceId,
         topology,
@@ -52,13 +57,13 @@ export class QueryService {
         local: () => application.local,
       });
       const peers = directory && new Peers({ applicationId, instanceId, directory, timeoutMs });
-      rows.set(applicationId, ofApplication);
-      this.#applications.set(
-        applicationId,
-        new ApplicationQueries(applicationId, ofApplication, peers ?? null, application.changes),
-      );
+      const { changes } = application;
+      here.set(applicationId, { rows, changes });
+      this.#applications.set(applicationId, new ApplicationQueries(applicationId, rows, peers ?? null, changes));
     });
-    this.#endpoint = new QueryEndpoint(instanceId, rows);
+    this.#locals = here;
+    const rowsOf = [...here].map(([applicationId, { rows }]): [string, LocalRows] => [applicationId, rows]);
+    this.#endpoint = new QueryEndpoint(instanceId, new Map(rowsOf));
   }
 
   get address(): QueryAddress | null {
@@ -67,23 +72,31 @@ export class QueryService {
 
   /** @throws QueryError */
   of(applicationId: string): ApplicationQueries {
-    const queries = this.#applications.get(applicationId);
-    if (queries !== undefined) return queries;
-    const known = [...this.#applications.keys()].join(', ');
-    throw new QueryError(`this worker does not run ${applicationId}; nothing was read. It runs: ${known}.`);
+    return known(this.#applications, applicationId);
+  }
+
+  /** Without other instances. @throws QueryError */
+  local(applicationId: string): LocalApplication {
+    return known(this.#locals, applicationId);
   }
 
   /** @throws Error – the endpoint's port is taken, or the directory refuses it */
   async start(): Promise<void> {
-    const { queryEndpoint, queryDirectory, instanceId } = this.#options;
+    const { queryEndpoint, queryDirectory } = this.#options;
     if (queryEndpoint === undefined) return;
-    const port = await this.#endpoint.listen(queryEndpoint);
-    this.#address = { instanceId, host: queryEndpoint.advertisedHost ?? queryEndpoint.host, port };
-    await queryDirectory?.announce(this.#address);
+    this.#address = await this.#endpoint.open(queryEndpoint, queryDirectory);
   }
 
   async close(): Promise<void> {
-    for (const { changes } of this.#locals) changes.close();
+    for (const { changes } of this.#locals.values()) changes.close();
     await this.#endpoint.close();
   }
+}
+
+/** @throws QueryError – there is no such application */
+export function known<T>(applications: ReadonlyMap<string, T>, applicationId: string): T {
+  const application = applications.get(applicationId);
+  if (application !== undefined) return application;
+  const all = [...applications.keys()].join(', ');
+  throw new QueryError(`this instance does not run ${applicationId}; nothing was read. It runs: ${all}.`);
 }

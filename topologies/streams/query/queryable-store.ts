@@ -46,7 +46,7 @@ export interface QueryableStoreHost<K, V> {
   readonly changelog: string | null;
   readonly keySerde: Serde<K>;
   readonly valueSerde: Serde<V>;
-  readonly partitions: () => number;
+  readonly partitions: () => number | Promise<number>;
   readonly partitionOf: (key: K, bytes: Uint8Array, partitions: number) => number;
   readonly ask: (partition: number, query: RowQuery) => Promise<PartitionAnswer>;
   readonly owner: (partition: number) => Promise<KeyOwner>;
@@ -115,8 +115,8 @@ export class QueryableStore<K, V> {
   }
 
   /** Which instance has the rows of a key now. */
-  owner(key: K): Promise<KeyOwner> {
-    return this.#host.owner(this.#partitionOf(key));
+  async owner(key: K): Promise<KeyOwner> {
+    return this.#host.owner(await this.#partitionOf(key));
   }
 
   /**
@@ -137,7 +137,7 @@ export class QueryableStore<K, V> {
     query: RowQuery,
     row: (row: QueryRow<K, V>, stored: StoredRow) => R,
   ): Promise<QueryResult<readonly R[]>> {
-    const partition = this.#partitionOf(key);
+    const partition = await this.#partitionOf(key);
     const answer = await this.#host.ask(partition, query);
     return this.#result([{ partition, answer }], answer.rows, row);
   }
@@ -149,8 +149,9 @@ export class QueryableStore<K, V> {
   ): Promise<RowsResult<R>> {
     const { partitions, ask } = this.#host;
     const asked = query(limit + 1);
+    const length = await partitions();
     const answers = await Promise.all(
-      Array.from({ length: partitions() }, async (_, partition) => ({
+      Array.from({ length }, async (_, partition) => ({
         partition,
         answer: await ask(partition, asked),
       })),
@@ -198,9 +199,9 @@ export class QueryableStore<K, V> {
     return this.#host.keySerde.serialize(this.#host.topic, key);
   }
 
-  #partitionOf(key: K): number {
+  async #partitionOf(key: K): Promise<number> {
     const { keySerde, sourceTopic, partitions, partitionOf } = this.#host;
-    return partitionOf(key, keySerde.serialize(sourceTopic, key), partitions());
+    return partitionOf(key, keySerde.serialize(sourceTopic, key), await partitions());
   }
 }
 

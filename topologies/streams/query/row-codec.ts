@@ -1,4 +1,4 @@
-import type { RowAnswer } from './local-rows.ts';
+import type { RowAnswer } from './queried-instance.ts';
 import type { RowQuery } from './row-query.ts';
 
 /** Queries and answers as JSON: bytes in base64, under a member of their own, so that no text is taken for them. */

@@ -29,7 +29,8 @@ export interface ChangeOptions {
   readonly maxBuffered?: number;
 }
 
-interface StoredChange extends RowChange {
+/** As it is stored: it can be sent to another thread. */
+export interface StoredChange extends RowChange {
   readonly type: 'stored';
   readonly partition: number;
   readonly position: number | null;
@@ -45,6 +46,16 @@ export interface ChangeReader<K, V> {
   readonly timed: boolean;
   readonly windowSizeMs: number;
 }
+
+/** Changes of one store that wait for one reader. */
+export interface OpenChanges {
+  /** Null: there will be no more. */
+  take(): Promise<StoredChange | ChangeGap | null>;
+  takeMany(atMost: number): Promise<readonly (StoredChange | ChangeGap)[] | null>;
+  end(): void;
+}
+
+export const usuallyBuffered = 10_000;
 
 /** Hands committed changes of one application's tasks on this instance to those who look; costs nothing where nobody does. */
 export class StoreChanges implements ChangeListener {
@@ -69,39 +80,58 @@ export class StoreChanges implements ChangeListener {
     reader: ChangeReader<K, V>,
     options: ChangeOptions = {},
   ): AsyncIterableIterator<StoreChange<K, V> | ChangeGap> {
-    const { name, kind } = reader.spec;
-    if (kind === 'versioned')
-      throw new QueryError(`${name} is versioned: its changes are not told. Cure: follow the table's stream.`);
-    const queue = new ChangeQueue<StoredChange>(options.maxBuffered ?? 10_000);
-    const readers = this.#readers.get(name) ?? new Set();
+    return typedChanges(reader, () => this.open(reader.spec.name, options.maxBuffered ?? usuallyBuffered));
+  }
+
+  open(store: string, most: number): OpenChanges {
+    const queue = new ChangeQueue<StoredChange>(most);
+    const readers = this.#readers.get(store) ?? new Set();
     if (this.#closed) queue.close();
-    else this.#readers.set(name, readers.add(queue));
-    const end = async (): Promise<IteratorReturnResult<undefined>> => {
-      queue.close();
-      readers.delete(queue);
-      if (readers.size === 0) this.#readers.delete(name);
-      return { done: true, value: undefined };
-    };
-    const iterator: AsyncIterableIterator<StoreChange<K, V> | ChangeGap> = {
-      [Symbol.asyncIterator]: () => iterator,
-      next: async () => {
-        for (;;) {
-          const item = await queue.take();
-          if (item === null) return end();
-          if (item.type === 'gap') return { done: false, value: item };
-          const change = await typed(reader, item);
-          if (change !== null) return { done: false, value: change };
-        }
+    else this.#readers.set(store, readers.add(queue));
+    return {
+      take: () => queue.take(),
+      takeMany: (atMost) => queue.takeMany(atMost),
+      end: () => {
+        queue.close();
+        readers.delete(queue);
+        if (readers.size === 0) this.#readers.delete(store);
       },
-      return: end,
     };
-    return iterator;
   }
 
   close(): void {
     this.#closed = true;
     for (const readers of this.#readers.values()) for (const queue of readers) queue.close();
   }
+}
+
+/** @param open begins to keep changes for this reader */
+export function typedChanges<K, V>(
+  reader: ChangeReader<K, V>,
+  open: () => Pick<OpenChanges, 'take' | 'end'>,
+): AsyncIterableIterator<StoreChange<K, V> | ChangeGap> {
+  const { name, kind } = reader.spec;
+  if (kind === 'versioned')
+    throw new QueryError(`${name} is versioned: its changes are not told. Cure: follow the table's stream.`);
+  const changes = open();
+  const end = async (): Promise<IteratorReturnResult<undefined>> => {
+    changes.end();
+    return { done: true, value: undefined };
+  };
+  const iterator: AsyncIterableIterator<StoreChange<K, V> | ChangeGap> = {
+    [Symbol.asyncIterator]: () => iterator,
+    next: async () => {
+      for (;;) {
+        const item = await changes.take();
+        if (item === null) return end();
+        if (item.type === 'gap') return { done: false, value: item };
+        const change = await typed(reader, item);
+        if (change !== null) return { done: false, value: change };
+      }
+    },
+    return: end,
+  };
+  return iterator;
 }
 
 /** The same as an Observable: each subscription has a queue of its own. */
