@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { loadApplication, moduleUrl } from './application-module.ts';
+import { loadApplication, loadTopology, moduleUrl } from './application-module.ts';
 
 /** A module with `source`, a function that reads a topic, and what `code` exports. */
 const moduleOf = (code: string): string => {
@@ -19,15 +19,26 @@ test.each([
     'export default (builder, name) => { source(builder, name); return builder.build(); };',
   ],
 ])('%s makes the topology, of a builder and what it is given', async (_what, code) => {
-  const { topology, onFailure, log } = await loadApplication(moduleOf(code), 'orders');
+  const { topology, ...handlers } = await loadApplication(moduleOf(code), 'orders');
   expect(topology.describe()).toMatch(/topics: \[orders\]/);
-  expect([onFailure, log]).toEqual([null, null]);
+  expect(Object.values(handlers)).toEqual([null, null, null, null, null]);
 });
 
 test('handlers come with it', async () => {
-  const code = "export default source; export const onFailure = () => 'continue'; export const log = () => {};";
-  const { onFailure, log } = await loadApplication(moduleOf(code), 'in');
-  expect([typeof onFailure, typeof log]).toEqual(['function', 'function']);
+  const code = `
+    export default source; export const onFailure = () => 'continue'; export const onProductionError = () => 'continue';
+    export const log = () => {}; export const onClosed = () => {};`;
+  const { onFailure, onProductionError, log, onClosed } = await loadApplication(moduleOf(code), 'in');
+  expect([onFailure, onProductionError, log, onClosed].map((one) => typeof one)).toEqual(Array(4).fill('function'));
+});
+
+test('tracing is made in the thread, of what the application is given; not where only the topology is wanted', async () => {
+  const code =
+    'export default source; export const tracing = async (data) => ({ tracer: data, contextOf: (of) => of });';
+  expect((await loadApplication(moduleOf(code), 'in')).tracing).toMatchObject({ tracer: 'in' });
+  const url = moduleOf("export default source; export const tracing = () => { throw new Error('no exporter'); };");
+  await expect(loadApplication(url, 'in')).rejects.toThrow('no exporter');
+  expect((await loadTopology(url, 'in')).describe()).toMatch(/topics: \[in\]/);
 });
 
 test('a module that makes nothing, or cannot be loaded, is told by its address', async () => {

@@ -59,12 +59,14 @@ test.each(['exactly_once', 'at_least_once'] as const)(
     await producer.send(sizes.map((bytes, index) => record(index, bytes)));
     await producer.close();
     const worker = new StreamsWorker({
-      applications: [{ applicationId: `app-${processingGuarantee}`, topology: builder.build() }],
+      applications: [
+        { applicationId: `app-${processingGuarantee}`, topology: builder.build(), onProductionError: 'dead-letter' },
+      ],
       bootstrapServers: broker.bootstrapServers,
       stateDir,
       instanceId: processingGuarantee,
       processingGuarantee,
-      onProductionError: 'dead-letter',
+      onProductionError: 'continue', // of applications that say nothing of their own
     });
     await worker.start();
     const [out, letters] = [follow(to), follow(`${from}.dlq`)];

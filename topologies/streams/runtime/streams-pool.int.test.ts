@@ -1,14 +1,24 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { StreamsPool } from '../index.ts';
+import { filter, firstValueFrom } from 'rxjs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type ChangeGap,
+  prometheusText,
+  type QueryAddress,
+  type QueryableStore,
+  type StoreChange,
+  StreamsPool,
+  StreamsWorker,
+} from '../index.ts';
 import { connectKafka, type Fetcher, type KafkaPort, partitionForKey } from '../kafka/index.ts';
 import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
-import { applicationId, input, output } from '../test/summing.ts';
+import type { PooledData } from '../test/pooled-summing.ts';
+import { applicationId, input, output, summing } from '../test/summing.ts';
 
 let broker: KafkaBroker;
 let kafka: KafkaPort;
@@ -137,10 +147,169 @@ test('one that is started again goes on where it was, with the state that it has
   expect(await gone).toEqual([0, null]);
 }, 60_000);
 
+describe('a pool does what a worker does', () => {
+  const id = 'watched';
+  const topics = { from: 'watched-in', to: 'watched-out' };
+  const keys = Array.from({ length: 20 }, (_, at) => `key-${at}`);
+  const fault = new SharedArrayBuffer(4);
+  const known: QueryAddress[] = [];
+  const shared = {
+    parkDeadLetters: true,
+    queryEndpoint: { host: '127.0.0.1', port: 0 },
+    queryDirectory: { announce: (self: QueryAddress) => void known.push(self), instances: () => known },
+  };
+  let spans: string;
+  let pool: StreamsPool;
+  let sums: QueryableStore<string, number>;
+  let states: readonly (string | undefined)[] = [];
+  const changes: (StoreChange<string, number> | ChangeGap)[] = [];
+
+  beforeAll(async () => {
+    await kafka.createTopics(Object.values(topics).map((name) => ({ name, partitions: 4 })));
+    spans = join(stateDir, 'spans');
+    pool = new StreamsPool({
+      applications: [
+        {
+          applicationId: id,
+          module: new URL('../test/pooled-summing.ts', import.meta.url),
+          data: { fault, ...topics, spans } satisfies PooledData,
+        },
+      ],
+      workers: 2,
+      bootstrapServers: broker.bootstrapServers,
+      stateDir,
+      instanceId: 'three',
+      ...shared,
+    });
+    pool.states$.subscribe((all) => {
+      states = [...states, all.get(id)];
+    });
+    await pool.start();
+    sums = (await pool.query(id)).store<string, number>('sums');
+    sums.changes$().subscribe((change) => changes.push(change));
+  }, 60_000);
+  afterAll(() => pool?.close());
+
+  /** One for each key, in a trace that is sampled. */
+  async function sendOnes(): Promise<void> {
+    const producer = await kafka.producer();
+    await producer.send(
+      keys.map((key) => ({
+        topic: topics.from,
+        partition: partitionForKey(Buffer.from(key), 4),
+        timestamp: Date.now(),
+        key: Buffer.from(key),
+        value: input.valueSerde.serialize(topics.from, 1),
+        headers: [['traceparent', Buffer.from(`00-${'1'.repeat(32)}-${'a'.repeat(16)}-01`)]],
+      })),
+    );
+    await producer.close();
+  }
+
+  const all = async (store: QueryableStore<string, number>) => {
+    const results = await Promise.all(keys.map((key) => store.get(key)));
+    return { values: results.map(({ value }) => value), stale: results.filter(({ stale }) => stale).length };
+  };
+  const allAre = (value: number) => ({ values: keys.map(() => value), stale: 0 });
+  const owners = async (store: QueryableStore<string, number>) =>
+    new Set(await Promise.all(keys.map(async (key) => (await store.owner(key)).instanceId)));
+  /** The values of a family, by thread. */
+  const measured = async (name: string) => {
+    const samples = (await pool.metrics()).find((family) => family.name === name)?.samples ?? [];
+    return ['three-0', 'three-1'].map((worker) =>
+      samples.reduce((sum, { labels, value }) => sum + (labels.worker === worker ? value : 0), 0),
+    );
+  };
+
+  test('each thread has its part of the tasks, answers for it, tells its changes and is measured', async () => {
+    await expect.poll(() => owners(sums), { timeout: 30_000 }).toEqual(new Set(['three-0', 'three-1']));
+    await sendOnes();
+    await expect.poll(() => all(sums), { timeout: 30_000 }).toEqual(allAre(1));
+    expect((await sums.all()).value.map(({ key }) => key)).toEqual(keys.toSorted());
+    const taken = await measured('streams_records_in_total');
+    expect(Math.min(...taken)).toBeGreaterThan(0);
+    expect(taken.reduce((sum, one) => sum + one)).toBe(keys.length);
+    expect(prometheusText(await pool.metrics())).toMatch(/^streams_thread_up\{worker="three-1"\} 1$/m);
+    const told = () => changes.flatMap((change) => (change.type === 'change' ? change.key : []));
+    await expect.poll(() => told().toSorted()).toEqual(keys.toSorted());
+  });
+
+  test('a pause holds for all threads, and for one that replaces another', async () => {
+    pool.pause(id);
+    await expect.poll(() => states.at(-1)).toBe('PAUSED');
+    states = [];
+    changes.length = 0;
+    const failures: unknown[] = [];
+    const tried = () => all(sums).catch((error: unknown) => failures.push(error));
+    const failing = firstValueFrom(pool.states$.pipe(filter((now) => now.get(id) === 'ERROR')));
+    Atomics.store(new Int32Array(fault), 0, 1);
+    await failing;
+    const [up, stale] = await Promise.all([measured('streams_thread_up'), all(sums)]);
+    expect(up.toSorted()).toEqual([0, 1]);
+    expect(stale.stale).toBeGreaterThan(0);
+    await sendOnes();
+    await expect.poll(() => states.at(-1), { timeout: 30_000 }).toBe('PAUSED');
+    await expect.poll(tried, { timeout: 30_000 }).toEqual(allAre(1));
+    expect(states).not.toContain('RUNNING');
+    expect((await measured('streams_thread_replacements_total')).toSorted()).toEqual([0, 1]);
+    expect(await measured('streams_thread_up')).toEqual([1, 1]);
+    expect(() => pool.resume('another')).toThrow(/there is no application another here; there are watched/);
+    pool.resume();
+    await expect.poll(tried, { timeout: 30_000 }).toEqual(allAre(2));
+    expect(failures).toEqual([]);
+    await expect.poll(() => states.at(-1)).toBe('RUNNING');
+    expect(changes).toContainEqual({ type: 'gap', missed: null, partition: null });
+    const told = () => changes.flatMap((change) => (change.type === 'change' && change.value === 2 ? change.key : []));
+    await expect.poll(() => told().toSorted()).toEqual(keys.toSorted());
+  }, 60_000);
+
+  test('another process is asked, and asks it', async () => {
+    const worker = new StreamsWorker({
+      applications: [{ applicationId: id, topology: summing(topics.from, topics.to) }],
+      bootstrapServers: broker.bootstrapServers,
+      stateDir,
+      instanceId: 'four',
+      ...shared,
+    });
+    try {
+      await worker.start();
+      const theirs = worker.query(id).store<string, number>('sums');
+      await expect.poll(() => owners(sums), { timeout: 30_000 }).toContain('four');
+      await expect.poll(() => owners(theirs), { timeout: 30_000 }).toEqual(new Set(['three', 'four']));
+      for (const store of [sums, theirs]) await expect.poll(() => all(store), { timeout: 30_000 }).toEqual(allAre(2));
+    } finally {
+      await worker.close();
+    }
+  }, 90_000);
+
+  test('spans are made in the threads, and sent before these end', async () => {
+    await pool.close({ timeoutMs: 20_000 });
+    const lines = readFileSync(spans, 'utf8').trim().split('\n');
+    const counts = ['process watched-in', 'commit watched', 'closed'].map((line) =>
+      lines.filter((one) => one === line),
+    );
+    expect(counts.map(({ length }) => length)).toEqual([40, expect.any(Number), 2]);
+    expect(counts[1]?.length).toBeGreaterThan(1);
+  }, 30_000);
+
+  test('a close that may not take as long as it does is an error, and leaves the folder free', async () => {
+    const module = new URL('../test/pooled-summing.ts', import.meta.url);
+    const data = { fault, ...topics } satisfies PooledData;
+    const options = { bootstrapServers: broker.bootstrapServers, stateDir, instanceId: 'five' };
+    const hasty = new StreamsPool({ ...options, applications: [{ applicationId: 'hasty', module, data }] });
+    await hasty.start();
+    await expect(hasty.close({ timeoutMs: 1 })).rejects.toMatchObject({
+      code: 'CLOSE_TIMEOUT',
+      applications: ['hasty'],
+    });
+    await new StreamsPool({ ...options, applications: [] }).close();
+  }, 60_000);
+});
+
 test('what keeps it from starting is told by its code, and its folder is its own', async () => {
   const module = new URL('../test/pooled-summing.ts', import.meta.url);
   const options = { workers: 2, bootstrapServers: broker.bootstrapServers, stateDir, instanceId: 'two' };
-  const data = new SharedArrayBuffer(4);
+  const data = { fault: new SharedArrayBuffer(4) } satisfies PooledData;
   const none = new StreamsPool({ ...options, applications: [{ applicationId: 'none', module: './not-there.ts' }] });
   expect(() => new StreamsPool({ ...options, workers: 0, applications: [] })).toThrow(/workers is 0/);
   await expect(none.start()).rejects.toMatchObject({

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { QueryError } from '../errors.ts';
 import type { Part, Parts } from '../test/played-thread.ts';
 import type { Log } from './log.ts';
 import { SupervisedThread } from './supervised-thread.ts';
@@ -34,7 +35,7 @@ function play(lives: readonly (readonly Part[])[], closeTimeoutMs = 10_000) {
 test('it says what its thread says, from the start to the close', async () => {
   const { thread, states, logged } = play([['log', 'run']]);
   await thread.start();
-  await thread.close();
+  expect(await thread.close()).toBe(null);
   expect(states).toEqual(['CREATED', 'RUNNING', 'CLOSED']);
   expect(logged).toEqual([['warn', 'odd', 'it is odd', { error: expect.any(Error), worker: 'one-0' }]]);
   expect(logged[0]?.[3]?.error).toMatchObject({
@@ -82,7 +83,7 @@ test('what keeps the first thread from starting is told to who starts it, and no
 test('a thread that does not close in time is ended by force', async () => {
   const { thread, states, logged } = play([['ignore close', 'run']], 50);
   await thread.start();
-  await thread.close();
+  expect(await thread.close()).toEqual(['app']); // what was not closed
   expect(logged).toMatchObject([['warn', 'close-failed', expect.stringMatching(/by force after 50 ms/), {}]]);
   expect(states.at(-1)).toBe('CLOSED');
 });
@@ -96,6 +97,45 @@ test('one that fails while it is closed is not replaced, and told', async () => 
   ]);
   expect(logged[0]?.[3]?.error).toMatchObject({ message: 'while it was closed' });
   expect(lives()).toBe(1);
+});
+
+test('it is asked, and says what it knows or what it failed with', async () => {
+  const { thread } = play([['run']]);
+  expect(await thread.ask('partitions', ['app', 'sums'])).toBeUndefined(); // not begun
+  await thread.start();
+  const answers = [thread.ask('partitions', ['app', 'sums']), thread.ask('partitions', ['app', 'totals'])];
+  expect(await Promise.all(answers)).toEqual([4, 6]);
+  await expect(thread.ask('behind', ['app', 'sums', 0, 0])).rejects.toMatchObject({
+    code: 'ODD',
+    message: 'not known',
+  });
+  const query = { type: 'range', from: null, to: null, limit: 1 } as const;
+  await expect(thread.ask('rows', ['app', 'sums', 0, query, true])).rejects.toThrow(QueryError);
+  expect(await thread.ask('changes', [1], 20)).toBeUndefined();
+  const waiting = thread.ask('changes', [1]);
+  await thread.close();
+  expect([await waiting, await thread.ask('partitions', ['app', 'sums']), await thread.up()]).toEqual([
+    undefined,
+    undefined,
+    false,
+  ]);
+});
+
+test('who waits for an answer of a thread that ends goes on at once, and the successor answers', async () => {
+  const { thread } = play([['run', 'exit'], ['run']]);
+  await thread.start();
+  expect(await thread.ask('changes', [1])).toBeUndefined();
+  expect([thread.replaced, await thread.up(), thread.replaced]).toEqual([0, true, 1]);
+  expect(await thread.ask('partitions', ['app', 'sums'])).toBe(4);
+});
+
+test('what is paused is paused on each successor, also before the first', async () => {
+  const { thread, states } = play([['exit'], ['exit'], []]);
+  thread.pause(new Set(['app']));
+  void thread.start().catch(() => {}); // it never runs
+  await expect.poll(() => states.filter((state) => state === 'PAUSED').length, { timeout: 10_000 }).toBe(3);
+  thread.pause(new Set());
+  await expect.poll(() => states.at(-1)).toBe(undefined); // it was told that none is
 });
 
 test('a close ends the wait for a successor, and who waits for the start', async () => {

@@ -1,18 +1,35 @@
 import type { KafkaConnection } from '../kafka/index.ts';
+import type { MetricFamily } from '../metrics/metric-families.ts';
+import type { ChangeGap } from '../query/change-queue.ts';
+import type { RowAnswer, TasksHere } from '../query/queried-instance.ts';
+import type { RowQuery } from '../query/row-query.ts';
+import type { StoredChange } from '../query/store-changes.ts';
 import type { ApplicationState } from './application-runner.ts';
 import type { FailureHandling } from './failure-handling.ts';
 import type { Log } from './log.ts';
 import type { RestoreProgress } from './restore-progress.ts';
 import type { StreamsWorkerOptions } from './worker.ts';
 
-/** Options of a StreamsWorker that are the same for every thread. */
+/** Options of a StreamsWorker that are the same for every thread: those that can be sent to one. */
 export interface ThreadSettings
   extends Omit<
     StreamsWorkerOptions,
-    'applications' | 'bootstrapServers' | 'port' | 'stateDir' | 'instanceId' | 'onFailure' | 'log'
+    | 'applications'
+    | 'bootstrapServers'
+    | 'port'
+    | 'stateDir'
+    | 'instanceId'
+    | 'onFailure'
+    | 'onProductionError'
+    | 'log'
+    | 'tracing'
+    | 'queryEndpoint'
+    | 'queryDirectory'
+    | 'queryTimeoutMs'
   > {
-  /** A function of a module comes before it. */
+  /** What a module exports under this name comes before it. */
   readonly onFailure?: FailureHandling;
+  readonly onProductionError?: FailureHandling;
 }
 
 /** What a thread is given when it begins. */
@@ -27,6 +44,7 @@ export interface ThreadData {
 
 /** What a thread says. */
 export type FromThread =
+  /** The first time: from here on it answers. */
   | { readonly kind: 'states'; readonly states: ReadonlyMap<string, ApplicationState> }
   | { readonly kind: 'restore'; readonly progress: RestoreProgress }
   | { readonly kind: 'log'; readonly entries: readonly Parameters<Log>[] }
@@ -34,11 +52,41 @@ export type FromThread =
   | { readonly kind: 'running' }
   /** It cannot start; it waits for `close`. */
   | { readonly kind: 'refused'; readonly error: PlainError }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }
+  | { readonly kind: 'answer'; readonly id: number; readonly error: PlainError }
   /** All is committed and closed, and it ends. */
   | { readonly kind: 'closed' };
 
-/** What is said to a thread: commit what is done and end. */
-export const closeThread = 'close';
+/** What is said to a thread. */
+export type ToThread =
+  | {
+      readonly kind: 'ask';
+      readonly id: number;
+      readonly what: keyof ThreadAnswers;
+      readonly about: readonly unknown[];
+    }
+  /** These and no others pause. */
+  | { readonly kind: 'pause'; readonly applications: ReadonlySet<string> }
+  /** Commit what is done and end. */
+  | { readonly kind: 'close' };
+
+/** What a thread can be asked. Bytes in questions and answers have a buffer of their own (see `ownBytes`). */
+export interface ThreadAnswers {
+  metrics(): readonly MetricFamily[];
+  tasks(application: string): TasksHere;
+  /** @param onlyRunning null unless the task runs there */
+  rows(application: string, store: string, partition: number, query: RowQuery, onlyRunning: boolean): RowAnswer | null;
+  partitions(application: string, store: string): number;
+  behind(application: string, store: string, partition: number, position: number): Promise<number | null>;
+  /** Begins to keep changes for `changes`. @param watch names them; no other has had this one */
+  watch(watch: number, application: string, store: string, most: number): void;
+  /** Answered when there are some; null: there will be no more. */
+  changes(watch: number): Promise<readonly (StoredChange | ChangeGap)[] | null>;
+  unwatch(watch: number): void;
+}
+
+/** Of a view a clone takes all that it looks at: a pool of other bytes, or a map of the disk. */
+export const ownBytes = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
 
 /** An error that can be sent: a structured clone of one keeps neither its class nor what it knows. */
 export interface PlainError {

@@ -2,8 +2,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectKafka } from '../kafka/index.ts';
 import { loadApplication } from './application-module.ts';
-import type { Log } from './log.ts';
-import { closeThread, type FromThread, plainError, type ThreadData, toPlain } from './thread-messages.ts';
+import { type Log, messageOf } from './log.ts';
+import { answersOf } from './thread-answers.ts';
+import {
+  type FromThread,
+  plainError,
+  type ThreadAnswers,
+  type ThreadData,
+  type ToThread,
+  toPlain,
+} from './thread-messages.ts';
 import { StreamsWorker } from './worker.ts';
 
 const { applications, connection, stateDir, instanceId, settings }: ThreadData = workerData; // a StreamsPool gives it
@@ -31,8 +39,35 @@ const plainFields = (fields: object): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, toPlain(value)]));
 
 const closing = Promise.withResolvers<void>();
-parentPort?.on('message', (said) => {
-  if (said === closeThread) closing.resolve();
+const paused = new Set<string>();
+let worker: StreamsWorker | null = null;
+let answers: ThreadAnswers | null = null;
+
+const pauseAll = (wanted: ReadonlySet<string>): void => {
+  for (const { applicationId } of applications) {
+    if (wanted.has(applicationId) === paused.has(applicationId)) continue;
+    if (wanted.has(applicationId)) paused.add(applicationId);
+    else paused.delete(applicationId);
+    if (paused.has(applicationId)) worker?.pause(applicationId);
+    else worker?.resume(applicationId);
+  }
+};
+
+async function answer({ id, what, about }: Extract<ToThread, { kind: 'ask' }>): Promise<void> {
+  try {
+    if (answers === null) throw new Error(`${instanceId} was asked for ${what} before it had anything`);
+    // Both ends name what is asked and about what with the types of ThreadAnswers.
+    const given = await (answers[what] as (...about: readonly unknown[]) => unknown)(...about);
+    tell({ kind: 'answer', id, answer: given });
+  } catch (error) {
+    tell({ kind: 'answer', id, error: plainError(error) });
+  }
+}
+
+parentPort?.on('message', (said: ToThread) => {
+  if (said.kind === 'ask') void answer(said);
+  else if (said.kind === 'pause') pauseAll(said.applications);
+  else closing.resolve();
 });
 
 async function run(): Promise<void> {
@@ -44,11 +79,13 @@ async function run(): Promise<void> {
   );
   const logs = new Set([post, ...loaded.flatMap(({ log }) => log ?? [])]);
   const port = await connectKafka({ clientId: instanceId, ...connection });
-  const worker = new StreamsWorker({
-    applications: loaded.map(({ applicationId, topology, onFailure }) => ({
+  const opened = new StreamsWorker({
+    applications: loaded.map(({ applicationId, topology, onFailure, onProductionError, tracing }) => ({
       applicationId,
       topology,
       ...(onFailure !== null && { onFailure }),
+      ...(onProductionError !== null && { onProductionError }),
+      ...(tracing !== null && { tracing }),
     })),
     port,
     stateDir,
@@ -58,19 +95,31 @@ async function run(): Promise<void> {
       for (const log of logs) log(...entry);
     },
   });
-  worker.states$.subscribe((states) => {
+  worker = opened;
+  answers = answersOf(opened);
+  for (const applicationId of paused) opened.pause(applicationId);
+  opened.states$.subscribe((states) => {
     flush(); // what led to it comes first
     tell({ kind: 'states', states });
   });
-  worker.restore$.subscribe((progress) => tell({ kind: 'restore', progress }));
-  const started = worker.start().then(
+  opened.restore$.subscribe((progress) => tell({ kind: 'restore', progress }));
+  const started = opened.start().then(
     () => tell({ kind: 'running' }),
     (error: unknown) => tell({ kind: 'refused', error: plainError(error) }),
   );
   await closing.promise;
-  await worker.close();
+  await opened.close();
   await started;
   await port.close();
+  const ends = new Map(loaded.map(({ applicationId, onClosed }) => [onClosed, applicationId])); // of a module that has several, once
+  for (const [onClosed, applicationId] of ends) {
+    try {
+      await onClosed?.();
+    } catch (error) {
+      const text = `onClosed of ${applicationId} failed; all is committed: ${messageOf(error)}`;
+      post('warn', 'close-failed', text, { error });
+    }
+  }
 }
 
 await run().catch(async (error: unknown) => {

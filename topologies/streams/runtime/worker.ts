@@ -9,7 +9,7 @@ import type { Topology } from '../plan/topology.ts';
 import type { ApplicationQueries } from '../query/application-queries.ts';
 import type { QueryAddress, QueryDirectory } from '../query/directory.ts';
 import type { QueryEndpointOptions } from '../query/query-endpoint.ts';
-import { QueryService } from '../query/query-service.ts';
+import { type LocalApplication, QueryService } from '../query/query-service.ts';
 import { StateFolder } from '../state/state-folder.ts';
 import { ApplicationTracing } from '../tracing/application-tracing.ts';
 import type { TracingOptions } from '../tracing/tracer.ts';
@@ -26,8 +26,10 @@ import type { RestoreProgress } from './restore-progress.ts';
 export interface WorkerApplication {
   readonly applicationId: string;
   readonly topology: Topology;
-  /** In place of the worker's. */
+  /** This and the next ones: in place of the worker's. */
   readonly onFailure?: FailureHandler;
+  readonly onProductionError?: ProductionHandler;
+  readonly tracing?: TracingOptions;
 }
 
 export interface StreamsWorkerOptions {
@@ -131,6 +133,18 @@ export const worstOf = (states: Iterable<ApplicationState>): ApplicationState =>
   return order.find((state) => all.includes(state)) ?? 'RUNNING';
 };
 
+/** @param one undefined: all. @throws InvalidArgumentError – it is none of them */
+export function chosenOf(all: readonly string[], one: string | undefined): readonly string[] {
+  if (one === undefined) return all;
+  if (all.includes(one)) return [one];
+  throw new InvalidArgumentError(
+    `there is no application ${one} here; there are ${all.join(', ')}. Nothing was changed.`,
+  );
+}
+
+/** What a worker has of an application: for the thread that it runs in, whose pool asks. */
+export let localOf: (worker: StreamsWorker, applicationId: string) => LocalApplication;
+
 /** Runs several applications in one process, each in a group of its own. */
 export class StreamsWorker {
   /** As it was given, or as it is kept in `stateDir`. */
@@ -149,6 +163,10 @@ export class StreamsWorker {
   #closing: Promise<void> | null = null;
   readonly #queries: QueryService;
 
+  static {
+    localOf = (worker, applicationId) => worker.#queries.local(applicationId);
+  }
+
   /** @throws StateFolderInUseError */
   constructor(options: StreamsWorkerOptions) {
     if (options.port === undefined && options.bootstrapServers === undefined) {
@@ -166,7 +184,13 @@ export class StreamsWorker {
       options.port ??
       new KafkajsPort({ bootstrapServers: (options.bootstrapServers ?? '').split(','), clientId: instanceId });
     this.#runners = options.applications.map(
-      ({ applicationId, topology, onFailure }) =>
+      ({
+        applicationId,
+        topology,
+        onFailure = options.onFailure ?? 'fail',
+        onProductionError = options.onProductionError ?? 'fail',
+        tracing = options.tracing,
+      }) =>
         new ApplicationRunner({
           applicationId,
           topology: options.parkDeadLetters ? topology.parkingDeadLetters() : topology,
@@ -177,11 +201,11 @@ export class StreamsWorker {
           guarantee: options.processingGuarantee ?? 'exactly_once',
           maxTaskIdleMs: options.maxTaskIdleMs ?? 0,
           onMalformed: options.onMalformed ?? 'dead-letter',
-          onFailure: onFailure ?? options.onFailure ?? 'fail',
-          onProductionError: options.onProductionError ?? 'fail',
+          onFailure,
+          onProductionError,
           log: this.#log,
           ...sharing,
-          ...(options.tracing && { tracing: new ApplicationTracing(applicationId, options.tracing) }),
+          ...(tracing && { tracing: new ApplicationTracing(applicationId, tracing) }),
         }),
     );
     this.#queries = new QueryService({ ...options, instanceId }, this.#port, this.#runners);
@@ -236,13 +260,11 @@ export class StreamsWorker {
   }
 
   #chosen(applicationId: string | undefined): readonly ApplicationRunner[] {
-    if (applicationId === undefined) return this.#runners;
-    const chosen = this.#runners.filter((runner) => runner.applicationId === applicationId);
-    if (chosen.length > 0) return chosen;
-    const all = this.#runners.map((runner) => runner.applicationId).join(', ');
-    throw new InvalidArgumentError(
-      `there is no application ${applicationId} here; there are ${all}. Nothing was changed.`,
+    const chosen = chosenOf(
+      this.#runners.map((runner) => runner.applicationId),
+      applicationId,
     );
+    return this.#runners.filter((runner) => chosen.includes(runner.applicationId));
   }
 
   /**

@@ -1,7 +1,8 @@
 // A thread that plays its part: the program of the tests of `SupervisedThread`, whose first life says the first line, its successor the second, …
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { closeThread, type FromThread, plainError, type ThreadData } from '../runtime/thread-messages.ts';
+import { QueryError } from '../errors.ts';
+import { type FromThread, plainError, type ThreadData, type ToThread } from '../runtime/thread-messages.ts';
 
 export type Part = 'run' | 'log' | 'refuse' | 'throw' | 'exit' | 'ignore close' | 'throw at close';
 
@@ -19,8 +20,11 @@ const { lives, count } = data as Parts; // see above
 const life = Atomics.add(new Int32Array(count), 0, 1);
 
 let closing: 'well' | 'never' | 'badly' = 'well';
-parentPort?.on('message', (said) => {
-  if (said !== closeThread || closing === 'never') return;
+parentPort?.on('message', (said: ToThread) => {
+  if (said.kind === 'ask') answer(said);
+  else if (said.kind === 'pause')
+    tell({ kind: 'states', states: new Map([...said.applications].map((id) => [id, 'PAUSED'])) });
+  if (said.kind !== 'close' || closing === 'never') return;
   if (closing === 'badly') throw new OddError('while it was closed');
   tell({ kind: 'closed' });
   process.exit(0);
@@ -29,6 +33,14 @@ parentPort?.on('message', (said) => {
 class OddError extends Error {
   readonly code = 'ODD';
 }
+
+/** How many partitions: as long as the store's name. What is behind is not known, and of changes there are none for ever. */
+function answer({ id, what, about }: Extract<ToThread, { kind: 'ask' }>): void {
+  if (what === 'partitions') tell({ kind: 'answer', id, answer: String(about[1]).length });
+  else if (what === 'behind') tell({ kind: 'answer', id, error: plainError(new OddError('not known')) });
+  else if (what === 'rows') tell({ kind: 'answer', id, error: plainError(new QueryError('no such store')) });
+}
+
 for (const part of lives[Math.min(life, lives.length - 1)] ?? []) {
   if (part === 'run') {
     tell({ kind: 'states', states: new Map([['app', 'RUNNING']]) });
