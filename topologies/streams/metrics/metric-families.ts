@@ -25,6 +25,8 @@ export interface MeasuredApplication {
   readonly metrics: ApplicationMetrics;
   /** Records of inputs that their tasks have not taken, as far as they are known. */
   readonly lags: readonly { readonly topic: string; readonly partition: number; readonly lag: number }[];
+  /** Records that wait behind dead letters, of each sub-topology that parks. */
+  readonly parked: readonly { readonly subTopology: number; readonly records: number }[];
 }
 
 type Read = (application: MeasuredApplication) => readonly MetricSample[];
@@ -114,6 +116,13 @@ const families: readonly (Omit<MetricFamily, 'samples'> & { readonly read: Read 
     type: 'gauge',
     read: ({ applicationId: application, lags }) =>
       lags.map(({ topic, partition, lag }) => sample({ application, topic, partition: String(partition) }, lag)),
+  },
+  {
+    name: 'streams_parked_records',
+    help: 'Records that wait behind a dead letter of their key, in the tasks of this instance.',
+    type: 'gauge',
+    read: ({ applicationId: application, parked }) =>
+      parked.map(({ subTopology, records }) => sample({ application, sub_topology: String(subTopology) }, records)),
   },
   {
     name: 'streams_rebalances_total',

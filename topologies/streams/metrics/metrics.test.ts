@@ -156,6 +156,23 @@ test('what is left of a restore falls to nothing, also where the group moves on 
   await runner.close();
 });
 
+test('what is parked, until it is redriven', async () => {
+  const builder = new StreamsBuilder();
+  builder.stream(input).to(output);
+  const run = setUp(builder.build().parkingDeadLetters());
+  await run.runner.start();
+  const parked = () => linesOf(run, 'streams_parked_records')[0];
+  expect(parked()).toBe('streams_parked_records{application="app",sub_topology="0"} 0');
+  const unreadable = { ...number('k', 1), value: Uint8Array.of(1, 2, 3) };
+  run.port.append([unreadable, number('k', 1), number('k', 2), number('other', 3)]);
+  await expect.poll(parked).toMatch(/ 3$/);
+  const letter = Buffer.from(`${input.name}-0@0`);
+  run.port.append([{ ...number('k', 0), topic: 'app-0-redrive', value: letter }]);
+  await expect.poll(parked).toMatch(/ 0$/);
+  expect(run.port.broker.records(output.name)).toHaveLength(3);
+  await run.runner.close();
+});
+
 test('a label cannot break the text', () => {
   const sample = { suffix: '', labels: { node: 'a "b"\\\n' }, value: 1 } as const;
   const text = prometheusText([{ name: 'x', help: 'Y.', type: 'gauge', samples: [sample] }]);

@@ -131,7 +131,7 @@ export class ApplicationRun {
     if (paused) this.pause();
   }
 
-  get tasks(): Pick<AssignedTasks, 'ids' | 'local' | 'lags'> {
+  get tasks(): Pick<AssignedTasks, 'ids' | 'local' | 'lags' | 'parked'> {
     return this.#tasks;
   }
 

@@ -94,6 +94,7 @@ export class ApplicationRunner {
       generationId: run?.generationId ?? -1,
       taskIds: run?.tasks.ids ?? [],
       lags: run?.tasks.lags ?? [],
+      parked: run?.tasks.parked ?? [],
       globals: run?.globals ?? null,
       task: (id) => run?.tasks.local(id) ?? null,
       look: (id, read) => {

@@ -83,6 +83,13 @@ export class AssignedTasks {
     );
   }
 
+  get parked(): LocalState['parked'] {
+    const bySub = new Map<number, number>();
+    for (const { subTopology, parked } of this.#tasks.values())
+      if (parked !== null) bySub.set(subTopology, (bySub.get(subTopology) ?? 0) + parked);
+    return Array.from(bySub, ([subTopology, records]) => ({ subTopology, records }));
+  }
+
   local(id: string): LocalTask | null {
     const task = this.#tasks.get(id);
     if (task === undefined) return null;

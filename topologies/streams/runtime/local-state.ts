@@ -17,6 +17,8 @@ export interface LocalState {
   readonly generationId: number;
   /** Records of inputs that their tasks have not taken, as far as they are known. */
   readonly lags: readonly { readonly topic: string; readonly partition: number; readonly lag: number }[];
+  /** Records that wait behind dead letters in the tasks that are here, of each sub-topology that parks. */
+  readonly parked: readonly { readonly subTopology: number; readonly records: number }[];
   readonly taskIds: readonly string[];
   readonly globals: GlobalTables | null;
   task(id: string): LocalTask | null;

@@ -217,9 +217,9 @@ export class StreamTask implements Task, TaskContext {
     else this.#buffers.add(batch);
   }
 
-  /** Records that wait behind dead letters. */
-  get parked(): number {
-    return this.#parking?.size ?? 0;
+  /** Records that wait behind dead letters; null: they park nothing, or the task has not been started. */
+  get parked(): number | null {
+    return this.#graph === null ? null : (this.#parking?.size ?? null);
   }
 
   buffered(input: TopicPartition): number {

@@ -176,6 +176,7 @@ export class DrivenApplication {
       state: 'RUNNING',
       generationId: 1,
       lags: [],
+      parked: [],
       taskIds: this.#tasks.map(({ task }) => task.id),
       globals: this.#globals,
       task: (id) => (running(id) === undefined ? null : { running: true, lag: this.#lagOf(id) }),
