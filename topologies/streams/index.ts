@@ -49,6 +49,31 @@ export type { InMemoryBroker } from './kafka/in-memory-broker.ts';
 export type { Header } from './kafka/port.ts';
 export type { Labels, MetricFamily, MetricSample } from './metrics/metric-families.ts';
 export { prometheusText } from './metrics/prometheus-text.ts';
+export {
+  type InputFrom,
+  type InternalTopic,
+  type InternalTopicRole,
+  inputsOf,
+  internalTopicsOf,
+  outputsOf,
+} from './operate/application-topics.ts';
+export { readDeadLetters } from './operate/dead-letters.ts';
+export { type ParkedKey, type ParkedRecord, readParked } from './operate/parked.ts';
+export {
+  NotParkingError,
+  type RedriveOptions,
+  type RedriveOutcome,
+  type RedriveRequest,
+  redrive,
+  redriveRecordOf,
+} from './operate/redrive.ts';
+export {
+  ApplicationRunsError,
+  planReset,
+  type ResetOptions,
+  type ResetPlan,
+  resetApplication,
+} from './operate/reset.ts';
 export type { ApplicationPlan } from './plan/application-plan.ts';
 export { diffTopologies, type TopologyChange, type TopologyDiff } from './plan/diff-topologies.ts';
 export type {
@@ -76,6 +101,7 @@ export type {
 export type { ChangeOptions, StoreChange } from './query/store-changes.ts';
 export type { ModuleApplication } from './runtime/application-module.ts';
 export type { ApplicationState, ProcessingGuarantee } from './runtime/application-runner.ts';
+export type { DeadLetter } from './runtime/dead-letter.ts';
 export type {
   Failure,
   FailureHandler,

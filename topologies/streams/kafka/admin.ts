@@ -2,6 +2,7 @@ import { Backoff, type ClusterClient } from './cluster-client.ts';
 import { BrokerRefusalError, UnsupportedBrokerError } from './errors.ts';
 import {
   type CommittedOffset,
+  type GroupDescription,
   type GroupMetadata,
   partitionName,
   type TopicPartition,
@@ -9,16 +10,24 @@ import {
 } from './port.ts';
 import {
   createTopicsRequest,
+  deleteGroupRequest,
   deleteRecordsRequest,
+  deleteTopicsRequest,
   describeConfigsRequest,
+  describeGroupRequest,
   featuresRequest,
   listOffsetsRequest,
+  listTopicsRequest,
   offsetCommitRequest,
   offsetFetchRequest,
 } from './protocol.ts';
 
 const topicAlreadyExists = 36;
+const unknownTopic = 3;
+const groupIdNotFound = 69;
 const unstableOffsetCommit = 88;
+/** Timed out, loading, not the controller. */
+const tryAgain = [7, 14, 41];
 /** Two transactions in a row need TV2 (KIP-890), where the epoch rises with each and a zombie's late records are refused. */
 const neededTransactionVersion = 2;
 
@@ -39,7 +48,7 @@ export const createTopics = async (client: ClusterClient, topics: readonly Topic
   let left = topics;
   while (left.length > 0) {
     const results = await client.askAny(createTopicsRequest(left));
-    const again = results.filter(({ errorCode }) => [7, 14, 41].includes(errorCode)); // timed out, not controller
+    const again = results.filter(({ errorCode }) => tryAgain.includes(errorCode));
     for (const { topic, errorCode, message } of results) {
       if (errorCode === 0 || errorCode === topicAlreadyExists || again.some((one) => one.topic === topic)) continue;
       throw new BrokerRefusalError(`Topic ${topic} was not created`, errorCode, {
@@ -65,6 +74,35 @@ export const createTopics = async (client: ClusterClient, topics: readonly Topic
       throw new BrokerRefusalError(`Topics ${names.join(', ')} have no leaders yet`, 5, { retriable: true });
     }
   }
+};
+
+export const listTopics = (client: ClusterClient): Promise<readonly string[]> => client.askAny(listTopicsRequest());
+
+export const deleteTopics = async (client: ClusterClient, topics: readonly string[]): Promise<void> => {
+  const backoff = new Backoff(30_000, 20);
+  let left = topics;
+  while (left.length > 0) {
+    const results = await client.askAny(deleteTopicsRequest(left));
+    const refused = results.find(({ errorCode }) => ![0, unknownTopic, ...tryAgain].includes(errorCode));
+    if (refused !== undefined)
+      throw new BrokerRefusalError(`Topic ${refused.topic} was not deleted`, refused.errorCode);
+    const there = new Set(await listTopics(client));
+    left = left.filter((topic) => there.has(topic));
+    if (left.length > 0 && !(await backoff.again()))
+      throw new BrokerRefusalError(`Topics ${left.join(', ')} are still there`, 7, { retriable: true });
+  }
+};
+
+export const describeGroup = async (client: ClusterClient, groupId: string): Promise<GroupDescription> => {
+  const answer = await client.askCoordinator('group', groupId, describeGroupRequest(groupId), (one) => one.errorCode);
+  if (answer.errorCode !== 0) throw new BrokerRefusalError(`Description of group ${groupId}`, answer.errorCode);
+  return { state: answer.state, members: answer.members };
+};
+
+export const deleteGroup = async (client: ClusterClient, groupId: string): Promise<void> => {
+  const errorCode = await client.askCoordinator('group', groupId, deleteGroupRequest(groupId), (code) => code);
+  if (errorCode !== 0 && errorCode !== groupIdNotFound)
+    throw new BrokerRefusalError(`Group ${groupId} was not deleted`, errorCode);
 };
 
 export const topicConfigs = async (

@@ -1,6 +1,6 @@
 import { KafkajsPort } from './kafkajs-port.ts';
 import type { ConnectionConfig } from './kafkajs-seam.ts';
-import type { KafkaPort } from './port.ts';
+import type { AdminPort, KafkaPort } from './port.ts';
 
 export * from './errors.ts';
 export { partitionForKey } from './partitioner.ts';
@@ -17,7 +17,7 @@ export interface KafkaConnection extends Omit<ConnectionConfig, 'bootstrapServer
  * @throws BrokerConnectionError – none of the brokers could be reached
  * @throws AuthenticationError – they refused the login
  */
-export async function connectKafka({ bootstrapServers, ...options }: KafkaConnection): Promise<KafkaPort> {
+export async function connectKafka({ bootstrapServers, ...options }: KafkaConnection): Promise<KafkaPort & AdminPort> {
   const port = new KafkajsPort({ ...options, bootstrapServers: bootstrapServers.split(',') });
   await port.partitionCounts([]);
   return port;

@@ -3,9 +3,13 @@ import {
   commitOffsets,
   committedOffsets,
   createTopics,
+  deleteGroup,
   deleteRecords,
+  deleteTopics,
+  describeGroup,
   earliestOffsets,
   endOffsets,
+  listTopics,
   offsetsForTime,
   topicConfigs,
 } from './admin.ts';
@@ -14,11 +18,11 @@ import { FetchLoop } from './fetch-loop.ts';
 import { join } from './group-membership.ts';
 import type { ConnectionConfig } from './kafkajs-seam.ts';
 import { IdempotentProducer } from './plain-producer.ts';
-import type { KafkaPort } from './port.ts';
+import type { AdminPort, KafkaPort } from './port.ts';
 import { AlternatingProducer, initialise } from './transactional-producer.ts';
 
 /** Kafka, over kafkajs's connections. Opens nothing until it is first asked. */
-export class KafkajsPort implements KafkaPort {
+export class KafkajsPort implements KafkaPort, AdminPort {
   readonly #client: ClusterClient;
 
   constructor(config: ConnectionConfig) {
@@ -47,5 +51,9 @@ export class KafkajsPort implements KafkaPort {
   offsetsForTime: KafkaPort['offsetsForTime'] = (partitions, timestampMs) =>
     offsetsForTime(this.#client, partitions, timestampMs);
   deleteRecords: KafkaPort['deleteRecords'] = (before) => deleteRecords(this.#client, before);
+  listTopics: AdminPort['listTopics'] = () => listTopics(this.#client);
+  deleteTopics: AdminPort['deleteTopics'] = (topics) => deleteTopics(this.#client, topics);
+  describeGroup: AdminPort['describeGroup'] = (groupId) => describeGroup(this.#client, groupId);
+  deleteGroup: AdminPort['deleteGroup'] = (groupId) => deleteGroup(this.#client, groupId);
   close: KafkaPort['close'] = async () => this.#client.close();
 }

@@ -228,4 +228,22 @@ export interface KafkaPort {
   close(): Promise<void>;
 }
 
+/** What an operator's tools need beside it. */
+export interface AdminPort {
+  /** Names of all topics, those of the broker itself left out. */
+  listTopics(): Promise<readonly string[]>;
+  /** Those that are not there are left out. Resolves when none of them is listed any more. */
+  deleteTopics(topics: readonly string[]): Promise<void>;
+  describeGroup(groupId: string): Promise<GroupDescription>;
+  /** With all its committed offsets. One that is not there is no error. @throws BrokerRefusalError – it has members */
+  deleteGroup(groupId: string): Promise<void>;
+}
+
+export interface GroupDescription {
+  /** `Dead`: there is none. `Empty`: it has no members, but may have committed offsets. */
+  readonly state: string;
+  /** A member that is gone is among them until its session has ended. */
+  readonly members: readonly { readonly memberId: string; readonly groupInstanceId: string | null }[];
+}
+
 export const partitionName = (partition: TopicPartition): string => `${partition.topic}-${partition.partition}`;

@@ -71,9 +71,36 @@ export interface ClusterMetadata {
   readonly topics: readonly {
     readonly topic: string;
     readonly errorCode: number;
+    /** The broker's own, such as `__consumer_offsets`. */
+    readonly isInternal: boolean;
     readonly partitions: readonly { readonly partition: number; readonly errorCode: number; readonly leader: number }[];
   }[];
 }
+
+const readMetadata = (reader: ByteReader): Answer<ClusterMetadata> => {
+  const throttleMs = reader.int32();
+  const brokers = reader.compactArray(() => {
+    const broker = { nodeId: reader.int32(), host: reader.compactString() ?? '', port: reader.int32() };
+    reader.compactString(); // rack
+    return broker;
+  });
+  reader.compactString(); // cluster id
+  reader.int32(); // controller
+  const found = reader.compactArray(() => {
+    const errorCode = reader.int16();
+    const topic = reader.compactString() ?? '';
+    const isInternal = reader.bool();
+    const partitions = reader.compactArray(() => {
+      const partition = { errorCode: reader.int16(), partition: reader.int32(), leader: reader.int32() };
+      reader.int32(); // leader epoch
+      for (let list = 0; list < 3; list++) for (let n = reader.uvarint() - 1; n > 0; n--) reader.int32();
+      return partition;
+    });
+    reader.int32(); // authorised operations
+    return { topic, errorCode, isInternal, partitions };
+  });
+  return { throttleMs, value: { brokers, topics: found } };
+};
 
 /** Topics asked for by name only: a question for all topics fails as soon as one partition anywhere has no leader. */
 export const metadataRequest = (topics: readonly string[]): Request<ClusterMetadata> => {
@@ -83,29 +110,20 @@ export const metadataRequest = (topics: readonly string[]): Request<ClusterMetad
   return {
     api: api('Metadata', 3, 9, true),
     body: [writer.bytes()],
+    read: readMetadata,
+  };
+};
+
+/** Names of all topics that the user may see; those of the broker itself are left out. */
+export const listTopicsRequest = (): Request<readonly string[]> => {
+  const writer = new ByteWriter().uvarint(0); // null: all of them
+  writer.bool(false).bool(false).bool(false).int8(0);
+  return {
+    api: api('Metadata', 3, 9, true),
+    body: [writer.bytes()],
     read: (reader) => {
-      const throttleMs = reader.int32();
-      const brokers = reader.compactArray(() => {
-        const broker = { nodeId: reader.int32(), host: reader.compactString() ?? '', port: reader.int32() };
-        reader.compactString(); // rack
-        return broker;
-      });
-      reader.compactString(); // cluster id
-      reader.int32(); // controller
-      const found = reader.compactArray(() => {
-        const errorCode = reader.int16();
-        const topic = reader.compactString() ?? '';
-        reader.bool(); // internal
-        const partitions = reader.compactArray(() => {
-          const partition = { errorCode: reader.int16(), partition: reader.int32(), leader: reader.int32() };
-          reader.int32(); // leader epoch
-          for (let list = 0; list < 3; list++) for (let n = reader.uvarint() - 1; n > 0; n--) reader.int32();
-          return partition;
-        });
-        reader.int32(); // authorised operations
-        return { topic, errorCode, partitions };
-      });
-      return { throttleMs, value: { brokers, topics: found } };
+      const { throttleMs, value } = readMetadata(reader);
+      return { throttleMs, value: value.topics.flatMap(({ topic, isInternal }) => (isInternal ? [] : [topic])) };
     },
   };
 };
@@ -194,6 +212,23 @@ export const createTopicsRequest = (
       });
       return { throttleMs, value };
     },
+  };
+};
+
+export const deleteTopicsRequest = (
+  topics: readonly string[],
+): Request<readonly { readonly topic: string; readonly errorCode: number }[]> => {
+  const writer = new ByteWriter().uvarint(topics.length + 1);
+  for (const topic of topics) writer.compactString(topic);
+  writer.int32(30_000).int8(0);
+  return {
+    api: api('DeleteTopics', 20, 4, true),
+    body: [writer.bytes()],
+    waitMs: 30_000,
+    read: (reader) => ({
+      throttleMs: reader.int32(),
+      value: reader.compactArray(() => ({ topic: reader.compactString() ?? '', errorCode: reader.int16() })),
+    }),
   };
 };
 
@@ -438,6 +473,23 @@ export const describeGroupRequest = (groupId: string): Request<DescribedGroup> =
         return { errorCode, state, protocol, members };
       });
       return { throttleMs, value: groups[0] ?? { errorCode: 0, state: 'Dead', protocol: '', members: [] } };
+    },
+  };
+};
+
+/** @returns Kafka's error code */
+export const deleteGroupRequest = (groupId: string): Request<number> => {
+  const writer = new ByteWriter().uvarint(2).compactString(groupId).int8(0);
+  return {
+    api: api('DeleteGroups', 42, 2, true),
+    body: [writer.bytes()],
+    read: (reader) => {
+      const throttleMs = reader.int32();
+      const codes = reader.compactArray(() => {
+        reader.compactString(); // its id
+        return reader.int16();
+      });
+      return { throttleMs, value: codes[0] ?? 0 };
     },
   };
 };

@@ -21,6 +21,9 @@ export interface SubTopology {
 /** The store of a sub-topology for what waits behind its dead letters. */
 export const parkedStoreOf = (subTopology: number): string => `${subTopology}-parked`;
 
+/** Where its tasks are asked for what they have parked, without the application id. */
+export const redriveTopicOf = (subTopology: number): string => `${subTopology}-redrive`;
+
 export const internalTopicOf = (applicationId: string, topic: string): string => `${applicationId}-${topic}`;
 export const changelogTopicOf = (applicationId: string, store: string): string => `${applicationId}-${store}-changelog`;
 
@@ -112,7 +115,7 @@ export class Topology {
 const parking = (sub: SubTopology): SubTopology => ({
   ...sub,
   stores: [...sub.stores, parkedRecords(parkedStoreOf(sub.id))],
-  redriveTopic: `${sub.id}-redrive`,
+  redriveTopic: redriveTopicOf(sub.id),
 });
 
 const redriveSource = (topic: string): SourcePlan => ({

@@ -75,6 +75,75 @@ const signed = ({ application, task }: LetterWriter): readonly Header[] => [
   header('task', task),
 ];
 
+/** A record of a dead-letter topic, read back. */
+export interface DeadLetter {
+  /** Where the letter lies. */
+  readonly at: RecordMetadata;
+  /** Of the record that could not be processed, or sent. */
+  readonly timestamp: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  /** The record's own. */
+  readonly headers: readonly Header[];
+  /** `malformed`, `failed`, `production`, … Empty where the record is no letter of ours. */
+  readonly reason: string;
+  /** Message of the error. */
+  readonly cause: string;
+  /** The record that it is of; null: of none, such as what a punctuator has sent. */
+  readonly origin: RecordMetadata | null;
+  readonly application: string;
+  /** `<sub-topology>_<partition>`; another name where the writer has no tasks. */
+  readonly task: string;
+  /** Where it was to be sent; null: it is a record that came in. */
+  readonly target: string | null;
+  /** Of the value, before it was cut; null: it is whole. */
+  readonly valueBytes: number | null;
+}
+
+/** A letter's own headers are the last of their names: the record may have had such ones before. */
+export function readDeadLetter(letter: ConsumedRecord): DeadLetter {
+  const { topic, partition, offset, timestamp, key, value } = letter;
+  const own = new Map<string, number>();
+  for (const [index, [name]] of letter.headers.entries()) if (ownHeaders.has(name)) own.set(name, index);
+  const text = (name: string): string | null => {
+    const found = letter.headers[own.get(name) ?? -1];
+    return found === undefined ? null : Buffer.from(found[1]).toString();
+  };
+  const number = (name: string): number => Number(text(name));
+  const places = new Set(own.values());
+  const originTopic = text('origin-topic');
+  return {
+    at: { topic, partition, offset },
+    timestamp,
+    key,
+    value,
+    headers: letter.headers.filter((_, index) => !places.has(index)),
+    reason: text('reason') ?? '',
+    cause: text('cause') ?? '',
+    origin:
+      originTopic === null
+        ? null
+        : { topic: originTopic, partition: number('origin-partition'), offset: number('origin-offset') },
+    application: text('application') ?? '',
+    task: text('task') ?? '',
+    target: text('target-topic'),
+    valueBytes: own.has('value-bytes') ? number('value-bytes') : null,
+  };
+}
+
+const ownHeaders = new Set([
+  'reason',
+  'cause',
+  'target-topic',
+  'target-bytes',
+  'origin-topic',
+  'origin-partition',
+  'origin-offset',
+  'application',
+  'task',
+  'value-bytes',
+]);
+
 const sizeOf = ({ key, value, headers }: ProducedRecord): number => soleBatchSize(key, value, headers);
 
 /** With what the letter has to say behind the record's own headers; what its topic does not take whole is cut, since it must go somewhere. */

@@ -77,7 +77,7 @@ class BytesParkedRecords implements ParkedRecords {
 
   first(key: Uint8Array): ConsumedRecord | null {
     const [row] = this.#rows(key);
-    return row === undefined ? null : decoded(row[1]);
+    return row === undefined ? null : decodeParked(row[1]);
   }
 
   removeFirst(key: Uint8Array): void {
@@ -93,7 +93,7 @@ class BytesParkedRecords implements ParkedRecords {
   }
 
   of(key: Uint8Array): readonly ConsumedRecord[] {
-    return Array.from(this.#rows(key), ([, value]) => decoded(value));
+    return Array.from(this.#rows(key), ([, value]) => decodeParked(value));
   }
 
   #rows(key: Uint8Array) {
@@ -107,11 +107,11 @@ class BytesParkedRecords implements ParkedRecords {
     const keys = new Map<string, ParkedKey>();
     this.#keys = keys;
     for (const [row, value] of this.#host.overlay.range(null, null)) {
-      const { key } = decoded(value);
+      const { key } = decodeParked(value);
       if (key === null) continue; // none is parked
       const name = byteString(key);
       const there = keys.get(name) ?? { count: 0, next: 0 };
-      keys.set(name, { count: there.count + 1, next: numberOf(row) + 1 });
+      keys.set(name, { count: there.count + 1, next: parkedNumberOf(row) + 1 });
       this.#size += 1;
     }
     return keys;
@@ -128,7 +128,8 @@ function rowKey(prefix: Uint8Array, number: number): Uint8Array {
   return out;
 }
 
-const numberOf = (row: Uint8Array): number => Number(Buffer.from(row).readBigUInt64BE(hashBytes));
+/** Of a row of the store, and so of its changelog: the place among those of its key. */
+export const parkedNumberOf = (row: Uint8Array): number => Number(Buffer.from(row).readBigUInt64BE(hashBytes));
 
 const base64 = (bytes: Uint8Array | null): string | null =>
   bytes === null ? null : Buffer.from(bytes).toString('base64');
@@ -157,7 +158,8 @@ const encoded = ({ topic, partition, offset, timestamp, key, value, headers }: C
   return Buffer.from(JSON.stringify(row));
 };
 
-const decoded = (bytes: Uint8Array): ConsumedRecord => {
+/** Reads the value of a row. */
+export const decodeParked = (bytes: Uint8Array): ConsumedRecord => {
   const row = JSON.parse(Buffer.from(bytes).toString()) as ParkedRow; // written above
   return {
     ...row,

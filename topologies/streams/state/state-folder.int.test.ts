@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StreamsWorker } from '../runtime/worker.ts';
 import { ScriptedPort } from '../test/scripted-port.ts';
 import { byteString } from './bytes.ts';
-import { StateFolder, StateFolderInUseError } from './state-folder.ts';
+import { applicationFolders, removeApplicationState, StateFolder, StateFolderInUseError } from './state-folder.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -93,4 +93,25 @@ test('a worker that is given no id makes one up and keeps it; another folder has
   const worker = workerIn(folder);
   expect(() => workerIn(folder)).toThrow(StateFolderInUseError);
   await worker.close();
+});
+
+test("one application's rows are removed under every worker of a state folder, and none while one of them is in use", () => {
+  const folders = ['.', 'one', 'pool/pool-0'].map((name) => join(folder, name));
+  const [first, , third] = folders.map((name) => {
+    const state = new StateFolder(name);
+    for (const application of ['app', 'app-two'])
+      state.storage(application, '0_0').write({ rows: new Map(), metadata: new Map() });
+    state.close();
+    return name;
+  }) as [string, string, string];
+  const found = () => applicationFolders(folder, 'app').map(({ worker }) => worker);
+  expect(found().toSorted()).toEqual([...folders].toSorted());
+  const busy = new StateFolder(third);
+  expect(() => removeApplicationState(folder, 'app')).toThrow(/keeps its state in .*pool-0; nothing was deleted/);
+  expect(found()).toHaveLength(3);
+  busy.close();
+  removeApplicationState(folder, 'app');
+  expect(found()).toEqual([]);
+  expect(applicationFolders(folder, 'app-two')).toHaveLength(3);
+  new StateFolder(first).close(); // it is locked no longer
 });

@@ -62,9 +62,10 @@ function ownerOf(lock: string): number | null {
 
 /**
  * Puts a lock in place that names this process, or takes over one whose owner has died.
+ * @returns what takes it away again
  * @throws StateFolderInUseError
  */
-function lockFolder(folder: string): void {
+function lockFolder(folder: string): () => void {
   const inUse = (owner: number): StateFolderInUseError =>
     new StateFolderInUseError(
       `process ${owner} keeps its state in ${folder}; nothing was started. Stop it, or give this worker another stateDir or instanceId.`,
@@ -91,6 +92,10 @@ function lockFolder(folder: string): void {
     rmSync(mine, { force: true });
   }
   held.add(resolve(folder));
+  return () => {
+    held.delete(resolve(folder));
+    rmSync(lock, { force: true });
+  };
 }
 
 /** Takes `lock` away if it is still the one that was read; one that another process has put there meanwhile goes back. */
@@ -105,15 +110,61 @@ function removeStale(lock: string, read: string, aside: string): void {
   rmSync(aside, { force: true });
 }
 
+/** Folder of a worker and what an application has left in it. */
+interface ApplicationFolder {
+  readonly worker: string;
+  readonly folder: string;
+}
+
+/** Of a worker without an `instanceId`, of one with, of a thread of a pool. */
+const deepest = 2;
+
+/** Local state of an application that workers have left in a `stateDir`. */
+export function applicationFolders(stateDir: string, applicationId: string, depth = 0): readonly ApplicationFolder[] {
+  if (!existsSync(stateDir)) return [];
+  const folder = join(stateDir, 'tasks', applicationId);
+  const below = readdirSync(stateDir, { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && entry.name !== 'tasks',
+  );
+  return [
+    ...(existsSync(folder) ? [{ worker: stateDir, folder }] : []),
+    ...(depth === deepest
+      ? []
+      : below.flatMap(({ name }) => applicationFolders(join(stateDir, name), applicationId, depth + 1))),
+  ];
+}
+
+/**
+ * Removes the local state of an application from a `stateDir`: all of it or, when one of the folders is in use, none.
+ * @throws StateFolderInUseError
+ */
+export function removeApplicationState(stateDir: string, applicationId: string): void {
+  using locked = new DisposableStack();
+  const folders = applicationFolders(stateDir, applicationId);
+  for (const { worker } of folders) {
+    try {
+      locked.defer(lockFolder(worker));
+    } catch (cause) {
+      if (!(cause instanceof StateFolderInUseError)) throw cause;
+      throw new StateFolderInUseError(
+        `a process that runs keeps its state in ${worker}; nothing was deleted. Stop it first.`,
+        { cause },
+      );
+    }
+  }
+  for (const { folder } of folders) rmSync(folder, { recursive: true, force: true });
+}
+
 /** Where one worker keeps its id and its tasks' state; one process at a time. */
 export class StateFolder {
   readonly #folder: string;
+  readonly #unlock: () => void;
 
   /** @throws StateFolderInUseError */
   constructor(folder: string) {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true });
-    lockFolder(folder);
+    this.#unlock = lockFolder(folder);
     const boot = join(folder, 'boot-id');
     // A mark that is not there may have been lost with the machine, and so may rows.
     if (!existsSync(boot) || readFileSync(boot, 'utf8') !== bootId()) this.#wipe();
@@ -151,7 +202,6 @@ export class StateFolder {
   }
 
   close(): void {
-    held.delete(resolve(this.#folder));
-    rmSync(join(this.#folder, 'lock'), { force: true });
+    this.#unlock();
   }
 }
