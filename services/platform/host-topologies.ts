@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import { type ApplicationState, prometheusText, StreamsBuilder, StreamsWorker } from '@bookstream/streams';
+import { type ApplicationState, prometheusText, StreamsWorker } from '@bookstream/streams';
 import { reachableHost } from './config.ts';
 import type { LogFields } from './logger.ts';
 import type { OwnedTopology } from './owns.ts';
+import { parkDeadLetters, topologyOf } from './plan-of.ts';
 import { DiscoveredQueries } from './query-directory.ts';
 import { restoreLog } from './restore-log.ts';
 import type { ServiceContext } from './run-process.ts';
@@ -20,15 +21,12 @@ export async function hostTopologies(
   const { service, config, logger, health, discovery, shutdown } = context;
   const queryDirectory = new DiscoveredQueries(discovery, service);
   const worker = new StreamsWorker({
-    applications: topologies.map(({ applicationId, build }) => {
-      const builder = new StreamsBuilder();
-      build(builder);
-      return { applicationId, topology: builder.build() };
-    }),
+    applications: topologies.map((one) => ({ applicationId: one.applicationId, topology: topologyOf(one) })),
     bootstrapServers: config.kafkaUrl,
     stateDir: join(config.dataDir, 'state'),
     instanceId: config.instance,
     processingGuarantee: 'exactly_once',
+    parkDeadLetters,
     queryEndpoint: { host: config.host, port: 0, advertisedHost: reachableHost(config.host) },
     queryDirectory,
     log: (level, event, message, fields) => logger[level](event, message, textOf(fields)),
