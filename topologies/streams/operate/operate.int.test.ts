@@ -129,7 +129,7 @@ describe('dead letters', () => {
     const [x] = other.records;
     expect(await redrive(kafka, plan, [k, { ...other, leaveOut: x }])).toMatchObject([
       { state: 'done', taken: 2, left: 0, stoppedAt: null },
-      { state: 'done', taken: 1, left: 0 },
+      { state: 'done', taken: 0, leftOut: true, left: 0 },
     ]);
     await send('in', [['other', 'z']]);
     await expect

@@ -20,8 +20,10 @@ export interface RedriveOutcome {
    * application has not come to it in the time that was given. The redrive stays on its topic until it does.
    */
   readonly state: 'done' | 'failed-again' | 'waiting';
-  /** Records that were parked before and are no more, the one that was left out among them. */
+  /** Records that were parked before and are processed now. */
   readonly taken: number;
+  /** `leaveOut` was parked before and is left out now: false also when a record before it is a letter again. */
+  readonly leftOut: boolean;
   /** Records of the key that are parked now, also those that came meanwhile. */
   readonly left: number;
   readonly stoppedAt: RecordMetadata | null;
@@ -95,7 +97,7 @@ export async function redrive(
     const name = nameOf(request, request.key);
     const place = sent[index];
     const isWaiting = place !== undefined && waiting.has(place);
-    return { request, ...outcomeOf(before.get(name) ?? [], after.get(name) ?? [], isWaiting) };
+    return { request, ...outcomeOf(request, before.get(name) ?? [], after.get(name) ?? [], isWaiting) };
   });
 }
 
@@ -104,13 +106,21 @@ type Parked = readonly ParkedRecord[];
 const byName = (keys: readonly ParkedKey[]): ReadonlyMap<string, Parked> =>
   new Map(keys.map((one) => [nameOf(one, one.key), one.records]));
 
-function outcomeOf(before: Parked, after: Parked, isWaiting: boolean): Omit<RedriveOutcome, 'request'> {
+function outcomeOf(
+  { leaveOut }: RedriveRequest,
+  before: Parked,
+  after: Parked,
+  isWaiting: boolean,
+): Omit<RedriveOutcome, 'request'> {
   const are = new Set(after.map(placeOf));
   const still = before.filter((record) => are.has(placeOf(record)));
+  const gone = before.filter((record) => !are.has(placeOf(record)));
+  const leftOut = leaveOut !== undefined && gone.some((record) => placeOf(record) === placeOf(leaveOut));
   const [first] = still;
   return {
     state: isWaiting ? 'waiting' : first === undefined ? 'done' : 'failed-again',
-    taken: before.length - still.length,
+    taken: gone.length - (leftOut ? 1 : 0),
+    leftOut,
     left: after.length,
     stoppedAt:
       isWaiting || first === undefined
