@@ -57,9 +57,29 @@ describe('exit codes', () => {
   });
 
   test('3 with the cure when nothing runs', async () => {
-    for (const args of [['status'], ['topics'], ['setup']]) {
+    for (const args of [['status'], ['topics'], ['topics', '--internal'], ['dlq', 'list'], ['setup']]) {
       expect(await run(args)).toMatchObject({ code: 3, err: expect.stringContaining('Cure: npm start') });
     }
+  });
+
+  test('2 for a redrive that does not say of what, and 3 for a reset where no Kafka has ever been', async () => {
+    expect(await run(['dlq', 'redrive'])).toMatchObject({ code: 2, err: expect.stringContaining('nothing was sent') });
+    expect(await run(['dlq', 'redrive', 'stock.commands'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('such as orders.commands.dlq-2@17'),
+    });
+    expect(await run(['reset', '--decide-again'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--application'),
+    });
+    expect(await run(['reset', '--application', 'stock'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('There are: bookstream-catalogue'),
+    });
+    expect(await run(['reset', '--application', 'bookstream-stock'])).toMatchObject({
+      code: 3,
+      err: expect.stringMatching(/KAFKA_URL is not set .*; nothing was done\. Cure: /),
+    });
   });
 
   test('3 for a service without its configuration: every missing variable is named', async () => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { register as chaos } from './commands/chaos.ts';
+import { register as dlq } from './commands/dlq.ts';
 import { register as doctor } from './commands/doctor.ts';
 import { register as down } from './commands/down.ts';
 import { register as projection } from './commands/projection.ts';
@@ -38,7 +39,7 @@ Examples:
   npm run bookstream -- <command> --help`,
   );
 
-const commands = [up, down, status, doctor, service, setup, seed, topics, schemas, projection, reset, chaos];
+const commands = [up, down, status, doctor, service, setup, seed, topics, dlq, schemas, projection, reset, chaos];
 for (const register of commands) register(program);
 
 const everyCommand = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(everyCommand)];
