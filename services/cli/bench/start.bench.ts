@@ -4,10 +4,14 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { optionsOf, refuse, wholeNumber } from '@bookstream/streams/bench/options';
 import { freePort } from '../../engines/ports.ts';
 import { root } from '../running.ts';
 
-const warmStarts = Number(process.argv[2] ?? 3);
+const file = import.meta.filename;
+const [warm = '3', ...more] = optionsOf(file, { allowPositionals: true }).positionals;
+if (more.length > 0) refuse(file, `too many arguments: ${more.join(' ')}`);
+const warmStarts = wholeNumber(file, 'warm starts', warm, 0);
 const dataDir = mkdtempSync(join(tmpdir(), 'bookstream-start-'));
 const port = await freePort();
 

@@ -1,13 +1,17 @@
 // From the click on "Place order" to CONFIRMED on the order's page, as a shopper sees it: a real Chromium against a platform that runs
 // (`npm start`), one order after the other. `npm run bench -- order-latency [orders]`.
+import { optionsOf, refuse, wholeNumber } from '@bookstream/streams/bench/options';
 import type { Page } from 'playwright-core';
-import { CommandError, exitCodes } from '../../cli/exit-codes.ts';
+import { exitCodes } from '../../cli/exit-codes.ts';
 import { findRunning } from '../../cli/running.ts';
 import { launchChromium } from '../chromium.ts';
 import { newBook } from '../new-book.ts';
 import { ShopClient } from '../shop-client.ts';
 
-const orders = Number(process.argv[2] ?? 200);
+const file = import.meta.filename;
+const [count = '200', ...more] = optionsOf(file, { allowPositionals: true }).positionals;
+if (more.length > 0) refuse(file, `too many arguments: ${more.join(' ')}`);
+const orders = wholeNumber(file, 'orders', count);
 const warmUp = 10;
 const password = 'bookstream-demo';
 
@@ -62,11 +66,10 @@ async function measure(origin: string): Promise<readonly number[]> {
 }
 
 const running = findRunning();
-if (running?.gatewayUrl == null)
-  throw new CommandError(
-    'nothing runs on this data folder; nothing was measured. Cure: npm start',
-    exitCodes.precondition,
-  );
+if (running?.gatewayUrl == null) {
+  console.error('nothing runs on this data folder; nothing was measured. Cure: npm start');
+  process.exit(exitCodes.precondition);
+}
 const times = await measure(running.gatewayUrl);
 const at = (part: number) =>
   Math.round(times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.NaN);

@@ -8,13 +8,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import { crc32 } from 'node:zlib';
 import type { ProducedRecord } from '../kafka/port.ts';
 import { type Case, cases, inputOf } from './cases.ts';
 import { HotFunctions } from './hot-functions.ts';
+import { optionsOf, refuse, wholeNumber } from './options.ts';
 
-const { values: options, positionals: wanted } = parseArgs({
+const file = import.meta.filename;
+const { values: options, positionals: wanted } = optionsOf(file, {
   allowPositionals: true,
   options: {
     records: { type: 'string', default: '100000' },
@@ -24,9 +25,9 @@ const { values: options, positionals: wanted } = parseArgs({
     against: { type: 'string' },
   },
 });
-const records = Number(options.records);
-const rounds = Number(options.rounds);
-const warmUp = Number(options['warm-up']);
+const records = wholeNumber(file, '--records', options.records);
+const rounds = wholeNumber(file, '--rounds', options.rounds);
+const warmUp = wholeNumber(file, '--warm-up', options['warm-up'], 0);
 const keys = 5_000;
 const batchSize = 5_000;
 
@@ -177,10 +178,12 @@ function measure(one: Case, storage: Storage, here: Library, there: Library | nu
   return met;
 }
 
+const unknown = wanted.filter((name) => !cases.some((one) => one.name === name));
+if (unknown.length > 0)
+  refuse(file, `no such case: ${unknown.join(', ')}. There are ${cases.map(({ name }) => name).join(', ')}`);
 const here = await libraryIn(resolve(import.meta.dirname, '..'));
 const there = options.against === undefined ? null : await libraryIn(resolve(options.against));
 const chosen = cases.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
-if (chosen.length === 0) throw new Error(`no such case; there are: ${cases.map(({ name }) => name).join(', ')}`);
 console.log(
   `${records} records a round, ${keys} keys, ${batchSize} a commit; median of ${rounds} rounds (least – most)\n`,
 );

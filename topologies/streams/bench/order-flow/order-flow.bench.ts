@@ -11,10 +11,10 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { connectKafka } from '../../kafka/index.ts';
 import { startKafkaBroker } from '../../test/kafka-broker.ts';
 import { HotFunctions } from '../hot-functions.ts';
+import { optionsOf, refuse, wholeNumber } from '../options.ts';
 import type { Bench } from './bench.ts';
 import { latency } from './latency.ts';
 import { createInputs, loadInputs } from './load.ts';
@@ -23,7 +23,8 @@ import { restore } from './restore.ts';
 import { original, originalVersion, ours, type Side } from './sides.ts';
 import { throughput } from './throughput.ts';
 
-const { values: options } = parseArgs({
+const file = import.meta.filename;
+const { values: options } = optionsOf(file, {
   options: {
     mode: { type: 'string', default: 'exactly_once' },
     orders: { type: 'string', default: '200000' },
@@ -38,20 +39,16 @@ const { values: options } = parseArgs({
     profile: { type: 'boolean', default: false },
   },
 });
-const orders = Number(options.orders);
-const rounds = Number(options.rounds);
-const problem =
-  options.mode !== 'exactly_once' && options.mode !== 'at_least_once'
-    ? `--mode ${options.mode}: exactly_once or at_least_once`
-    : options.only !== undefined && options.only !== 'ours' && options.only !== 'original'
-      ? `--only ${options.only}: ours or original`
-      : !(Number.isInteger(orders) && orders > 0 && Number.isInteger(rounds) && rounds > 0)
-        ? `--orders ${options.orders} --rounds ${options.rounds}: whole numbers above 0`
-        : null;
-if (problem !== null) {
-  console.error(`${problem} are what there is; nothing was measured`);
-  process.exit(2);
-}
+const orders = wholeNumber(file, '--orders', options.orders);
+const rounds = wholeNumber(file, '--rounds', options.rounds);
+const threads = wholeNumber(file, '--threads', options.threads);
+const commitMs = wholeNumber(file, '--commit', options.commit, 0);
+if (options.linger !== undefined) wholeNumber(file, '--linger', options.linger, 0);
+const { mode, only = 'both' } = options;
+if (mode !== 'exactly_once' && mode !== 'at_least_once')
+  refuse(file, `--mode ${mode}: exactly_once or at_least_once is needed`);
+if (options.only !== undefined && only !== 'ours' && only !== 'original')
+  refuse(file, `--only ${only}: ours or original is needed`);
 const say = (line: string): void => (options.json ? console.error(line) : console.log(line));
 
 /** One measurement of a side, as numbers by name. */
@@ -86,8 +83,6 @@ const bench: Bench = {
   pace: { startMs: Date.now() - orders * 10 - 60_000 },
   inputs,
 };
-const { mode, only = 'both' } = options;
-const [threads, commitMs] = [Number(options.threads), Number(options.commit)];
 const about = {
   what,
   mode,

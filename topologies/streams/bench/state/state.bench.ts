@@ -8,14 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { connectKafka, partitionForKey } from '../../kafka/index.ts';
 import { startKafkaBroker } from '../../test/kafka-broker.ts';
+import { optionsOf, wholeNumber } from '../options.ts';
 
-const { values: options } = parseArgs({
+const file = import.meta.filename;
+const { values: options } = optionsOf(file, {
   options: { keys: { type: 'string', default: '1000000' }, json: { type: 'boolean', default: false } },
 });
-const keys = Number(options.keys);
+const keys = wholeNumber(file, '--keys', options.keys);
 const [partitions, valueBytes, batch] = [4, 200, 10_000];
 const targets = { rssAnonMb: 300, backMs: 2_000 };
 const say = (line: string): void => (options.json ? console.error(line) : console.log(line));
