@@ -8,7 +8,7 @@ const familiesOf = (records: number) => {
   const metrics = new ApplicationMetrics([]);
   metrics.recordsIn.set(0, records);
   metrics.commits.add(3);
-  return metricFamilies([{ applicationId: 'app', state: 'RUNNING', metrics, lags: [] }]);
+  return metricFamilies([{ applicationId: 'app', state: 'RUNNING', metrics, lags: [], parked: [] }]);
 };
 const running = new Map([['app', 'RUNNING']] as const);
 
