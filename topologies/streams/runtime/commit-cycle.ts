@@ -23,6 +23,8 @@ export interface CommitCycleOptions {
 const sliceMs = 10;
 /** Records of one task for the next transaction while another is under way: beyond it the task waits, or each would be larger than the last. */
 const uncommittedHigh = 50_000;
+/** Likewise rows of stores on disk, which are objects until they are committed. */
+const overlaidHigh = 10_000;
 /** A timer for longer than 2^31 ms fires at once. */
 const longestTimerMs = 60_000;
 
@@ -112,7 +114,7 @@ export class CommitCycle {
       const now = Date.now();
       for (const task of tasks()) {
         // A transaction in flight holds it back; its end comes here again.
-        if (this.#committing !== null && task.uncommitted > uncommittedHigh) continue;
+        if (this.#committing !== null && (task.uncommitted > uncommittedHigh || task.overlaid > overlaidHigh)) continue;
         if (task.nextPunctuationMs <= now) task.punctuate(now);
         const taken = task.process({ maxMs: sliceMs });
         metrics.took(task.subTopology, taken);

@@ -548,6 +548,11 @@ export class StreamTask implements Task, TaskContext {
     return this.#outputs.length + this.#stores.dirtyCount;
   }
 
+  /** Those of them that are rows of stores on disk. */
+  get overlaid(): number {
+    return this.#stores.overlaidCount;
+  }
+
   get dirty(): boolean {
     return this.#outputs.length > 0 || this.#positions.haveMoved || this.#stores.dirty;
   }

@@ -232,6 +232,13 @@ export class TaskStores {
     return count;
   }
 
+  /** Those that are held as objects until they are committed. */
+  get overlaidCount(): number {
+    let count = 0;
+    for (const open of this.#stores.values()) if (!isSelfKept(open)) count += open.rows.dirtyCount;
+    return count;
+  }
+
   /** Gives out the changelog entries of all writes since the last take. Only one take may be open. */
   takeDirty(give: (changelog: string, row: DirtyRow) => void): void {
     for (const open of this.#stores.values()) {
