@@ -2,11 +2,17 @@ export const none = -1;
 
 const firstSlots = 1_024;
 
-/** FNV-1a over the chars. */
+let hashedName = '';
+let hashedTo = 0;
+
+/** FNV-1a over the chars. The last one is remembered: a record's name is looked up in one join after the other. */
 function hashOf(name: string): number {
+  if (name === hashedName) return hashedTo;
   let hash = 0x811c9dc5;
   for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
-  return hash ^ (hash >>> 15);
+  hashedName = name;
+  hashedTo = hash ^ (hash >>> 15);
+  return hashedTo;
 }
 
 /**
