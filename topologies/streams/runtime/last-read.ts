@@ -46,10 +46,13 @@ export class LastRead {
     return this.#value.bytesOf(serde as Serde<unknown>, value, trusted) ?? serde.serialize(topic, value); // likewise
   }
 
-  /** The bytes of a key as `byteString`. */
-  keyName<K>(serde: Serde<K>, topic: string, key: K): string {
+  /**
+   * The bytes of a key as `byteString`.
+   * @param bytes for who has them already
+   */
+  keyName<K>(serde: Serde<K>, topic: string, key: K, bytes?: Uint8Array): string {
     if (serde === this.#namedBy && Object.is(key, this.#named) && isPrimitive(key)) return this.#name;
-    const name = serde.byteString?.(topic, key) ?? byteString(this.keyBytes(serde, topic, key));
+    const name = serde.byteString?.(topic, key) ?? byteString(bytes ?? this.keyBytes(serde, topic, key));
     if (serde.ofAnyTopic) {
       this.#namedBy = serde as Serde<unknown>; // likewise
       this.#named = key;

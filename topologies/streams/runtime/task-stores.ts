@@ -103,8 +103,9 @@ export class TaskStores {
   }
 
   #typed(builder: StoreBuilder, overlay: Overlay): StateStore {
-    const { applicationId, recordTime } = this.#options;
-    return builder.open({ overlay, topic: changelogTopicOf(applicationId, builder.spec.name), now: recordTime });
+    const { applicationId, recordTime, lastRead } = this.#options;
+    const topic = changelogTopicOf(applicationId, builder.spec.name);
+    return builder.open({ overlay, topic, now: recordTime, lastRead });
   }
 
   /** Opens each store anew, over the same rows: nothing that it remembers beside them stays. */

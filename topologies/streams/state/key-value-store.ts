@@ -1,3 +1,4 @@
+import { LastRead } from '../runtime/last-read.ts';
 import type { Serde } from '../serde.ts';
 import { bytesOfLength, part, prefixEnd, readUint32, successor, writeUint32 } from './bytes.ts';
 import { Overlay } from './overlay.ts';
@@ -11,6 +12,7 @@ export interface StoreHost {
   readonly topic: string;
   /** Time of the record under way: what the changelog entry is stamped with. */
   readonly now: () => number;
+  readonly lastRead: LastRead;
 }
 
 /** For looking only, at committed rows: what is written through it would never reach the storage. */
@@ -18,6 +20,7 @@ export const readOnlyHost = (storage: TaskStorage, spec: StoreSpec, topic: strin
   overlay: new Overlay(storage.store(spec), new UndoLog(), spec.keySuffixBytes),
   topic,
   now: () => 0,
+  lastRead: new LastRead(),
 });
 
 const utf8 = new TextEncoder();
@@ -39,29 +42,30 @@ export class TypedKeyValueStore<K, V> implements KeyValueStore<K, V> {
   }
 
   get(key: K): V | null {
-    return this.#value(this.#overlay.get(this.#bytes(key)));
+    return this.#value(this.bytesOf(key));
   }
 
   /** The row as it lies there, for those who compare versions: reading and writing it again may give other bytes. */
   bytesOf(key: K): Uint8Array | null {
-    return this.#overlay.get(this.#bytes(key));
+    const bytes = this.#bytes(key);
+    return this.#overlay.get(bytes, this.#nameOf(key, bytes));
   }
 
   put(key: K, value: V | null): void {
-    this.#put(this.#bytes(key), value);
+    const bytes = this.#bytes(key);
+    const valueBytes = value === null ? null : this.#valueSerde.serialize(this.#host.topic, value);
+    this.#overlay.put(bytes, valueBytes, this.#host.now(), this.#nameOf(key, bytes));
   }
 
   putIfAbsent(key: K, value: V): V | null {
-    const bytes = this.#bytes(key);
-    const there = this.#value(this.#overlay.get(bytes));
-    if (there === null) this.#put(bytes, value);
+    const there = this.get(key);
+    if (there === null) this.put(key, value);
     return there;
   }
 
   delete(key: K): V | null {
-    const bytes = this.#bytes(key);
-    const there = this.#value(this.#overlay.get(bytes));
-    if (there !== null) this.#put(bytes, null);
+    const there = this.get(key);
+    if (there !== null) this.put(key, null);
     return there;
   }
 
@@ -94,16 +98,16 @@ export class TypedKeyValueStore<K, V> implements KeyValueStore<K, V> {
     if (key === null || key === undefined) {
       throw new TypeError(`store ${this.name}: the key is null; a store has no row for it`);
     }
-    return this.#keySerde.serialize(this.#host.topic, key);
+    return this.#host.lastRead.keyBytes(this.#keySerde, this.#host.topic, key);
+  }
+
+  /** As a byte string. */
+  #nameOf(key: K, bytes: Uint8Array): string {
+    return this.#host.lastRead.keyName(this.#keySerde, this.#host.topic, key, bytes);
   }
 
   #value(bytes: Uint8Array | null): V | null {
     return bytes === null ? null : this.#valueSerde.deserialize(this.#host.topic, bytes);
-  }
-
-  #put(key: Uint8Array, value: V | null): void {
-    const bytes = value === null ? null : this.#valueSerde.serialize(this.#host.topic, value);
-    this.#overlay.put(key, bytes, this.#host.now());
   }
 
   #range(from: K | null, to: K | null, reverse: boolean): Iterable<Row> {

@@ -23,15 +23,16 @@ export class Overlay implements Restorable, UncommittedRows {
     this.#active = rowMap(keySuffixBytes);
   }
 
-  get(key: Uint8Array): Uint8Array | null {
+  /** @param name the key as a byte string, for who has it already */
+  get(key: Uint8Array, name = byteString(key)): Uint8Array | null {
     checkKey(key);
-    return this.#get(key, byteString(key));
+    return this.#get(key, name);
   }
 
   /** A null value deletes. */
-  put(key: Uint8Array, value: Uint8Array | null, timestamp: number): void {
+  put(key: Uint8Array, value: Uint8Array | null, timestamp: number, name = byteString(key)): void {
     checkKey(key);
-    this.#put(key, byteString(key), value, timestamp);
+    this.#put(key, name, value, timestamp);
   }
 
   /** @returns false where a row was there already: then nothing is written, and the caller may change `key` for another try */

@@ -10,6 +10,7 @@ import {
   type WindowStore,
 } from '../index.ts';
 import type { StoreBuilder } from '../plan/node.ts';
+import { LastRead } from '../runtime/last-read.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import { Overlay } from './overlay.ts';
 import { UndoLog } from './undo-log.ts';
@@ -24,7 +25,7 @@ function opened<S>(builder: StoreBuilder) {
     storage.write({ rows: new Map([[builder.spec.name, overlay.frozenRows()]]), metadata: new Map() });
     overlay.thaw();
   };
-  const open = () => builder.open({ overlay, topic: 't', now: () => 0 }) as S; // made by this builder
+  const open = () => builder.open({ overlay, topic: 't', now: () => 0, lastRead: new LastRead() }) as S; // made by this builder
   return { store: open(), open, commit, undo, rows: () => storage.store(builder.spec).count() };
 }
 
