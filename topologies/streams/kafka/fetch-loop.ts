@@ -7,7 +7,7 @@ import { readBatches } from './record-batch.ts';
 
 const outOfRange = 1;
 const maxBytes = 8 << 20;
-const maxBytesPerPartition = 1 << 20;
+const maxBytesPerPartition = 512 << 10;
 /** Connections to one broker. A fetch that waits blocks its connection, so what joins later goes out on another. */
 const lanesPerBroker = 4;
 /** A fault is told when a partition could not be read for so long; the loop goes on trying. */
@@ -179,6 +179,7 @@ export class FetchLoop implements Fetcher {
       if (isTransient(answer.errorCode)) void this.#findLeaders([reading]);
       return;
     }
+    const name = partitionName(reading);
     try {
       const aborted = readCommitted ? answer.aborted : null;
       const { records, nextOffset } = readBatches(topic, partition, answer.records, reading.position, aborted);
@@ -186,6 +187,11 @@ export class FetchLoop implements Fetcher {
       // Only now: what was not taken is asked for again, never skipped.
       reading.position = nextOffset;
       reading.failingSince = null;
+      if (records.length > 0) {
+        // Last in line, for an answer is filled in the order of the request: a full one must not leave out the same ones each time.
+        this.#readings.delete(name);
+        this.#readings.set(name, reading);
+      }
     } catch (error) {
       this.#failed(reading, asError(error));
     }
