@@ -93,7 +93,10 @@ export class ApplicationRun {
       storages: this.#storages,
       globalStores: () => this.#globals?.stores ?? new Map(),
       onReady: () => this.#cycle.schedule(),
-      onRestoring: () => state$.next('RESTORING'),
+      onRestoring: () => {
+        state$.next('RESTORING');
+        this.#cycle.resume(); // those that stay go on meanwhile
+      },
       onRestore: (progress) => restore$.next(progress),
     });
     this.#dialogue = new GroupDialogue({

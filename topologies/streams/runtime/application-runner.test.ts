@@ -4,7 +4,7 @@ import { type KeyValueStore, type Processor, type ProcessorContext, Serdes, Stor
 import { partitionName, type Transaction } from '../kafka/port.ts';
 import type { Serde } from '../serde.ts';
 import { number, only, setUp, sums } from '../test/scripted-run.ts';
-import { input, output } from '../test/summing.ts';
+import { input, output, summing } from '../test/summing.ts';
 
 const gate = () => Promise.withResolvers<void>();
 
@@ -77,6 +77,37 @@ test('a rebalance does not wait for a restore; the next assignment goes on with 
   await started;
   port.append([number('k', 1)]);
   await expect.poll(() => sums(port)).toEqual([1]);
+  await runner.close();
+});
+
+test('tasks that stay go on while others are restored', async () => {
+  const { port, runner } = setUp(summing(), 2);
+  port.onJoin = async (member) => {
+    const assignment = port.assignment(member, 1);
+    return { ...assignment, partitions: assignment.partitions.filter(({ partition }) => partition === 0) };
+  };
+  await runner.start();
+  port.append([number('k', 1)]);
+  await expect.poll(() => sums(port)).toEqual([1]);
+  const { endOffsets } = port;
+  port.endOffsets = async () => new Map([['app-sums-changelog-1', 2]]);
+  const member = only(port);
+  await member.onRevoking(port.assignment(member, 1).group);
+  member.onAssigned(port.assignment(member, 2));
+  const states: string[] = [];
+  const watching = runner.state$.subscribe((state) => states.push(state));
+  await expect.poll(() => states.at(-1)).toBe('RESTORING');
+  port.append([number('k', 2)]);
+  await expect.poll(() => sums(port)).toEqual([1, 3]);
+  expect(port.transactions.at(-1)?.group.generationId).toBe(2);
+  expect(states.at(-1)).toBe('RESTORING');
+  port.endOffsets = endOffsets;
+  const rows = [10, 20].map((value) => ({ ...number('j', value), topic: 'app-sums-changelog', partition: 1 }));
+  port.append(rows);
+  await expect.poll(() => states.at(-1)).toBe('RUNNING');
+  port.append([{ ...number('j', 1), partition: 1 }]);
+  await expect.poll(() => sums(port)).toEqual([1, 3, 21]);
+  watching.unsubscribe();
   await runner.close();
 });
 
