@@ -38,8 +38,8 @@ export interface StreamsPoolOptions
 }
 
 /**
- * V8 takes a third of it for each semi-space: 8 MB, which fits a cache. Since records wait as bytes few objects live long enough for more: on order-flow
- * 12 to 96 MB make no difference, and Node's own default for a thread costs memory.
+ * V8 takes a third of it for each semi-space: 8 MB, which fits a cache. Records wait as bytes, so few objects live long enough for more: on order-flow
+ * 12 to 96 MB make no difference.
  */
 const youngGenerationMb = 24;
 
