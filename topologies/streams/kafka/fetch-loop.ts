@@ -187,7 +187,8 @@ export class FetchLoop implements Fetcher {
       // Only now: what was not taken is asked for again, never skipped.
       reading.position = nextOffset;
       reading.failingSince = null;
-      if (records.length > 0) {
+      // Whoever took them may have given it up, or assigned it anew.
+      if (records.length > 0 && this.#readings.get(name) === reading) {
         // Last in line, for an answer is filled in the order of the request: a full one must not leave out the same ones each time.
         this.#readings.delete(name);
         this.#readings.set(name, reading);

@@ -204,6 +204,34 @@ test('a batch that its taker threw at comes again', async () => {
   await producer.close();
 });
 
+test('what is given up, or assigned anew, while its records are taken stays so', async () => {
+  await kafka.createTopics([{ name: 'given-up', partitions: 2 }]);
+  const producer = await kafka.producer();
+  const sendBoth = (value: string) => producer.send([record('given-up', value), record('given-up', value, 1)]);
+  await sendBoth('a');
+  const taken: string[] = [];
+  const fetcher = kafka.fetcher({
+    isolation: 'read_committed',
+    onBatch: ({ topic, partition, records, nextOffset }) => {
+      if (records.length === 0) return;
+      for (const { value } of records) taken.push(`${partition}${Buffer.from(value ?? [])}`);
+      if (partition === 0) fetcher.unassign({ topic, partition });
+      else if (taken.length < 4) fetcher.assign({ topic, partition }, nextOffset - 1);
+    },
+    onOutOfRange: () => {},
+    onError: () => {},
+  });
+  fetcher.assign({ topic: 'given-up', partition: 0 }, 0);
+  await expect.poll(() => taken).toEqual(['0a']);
+  await sendBoth('b');
+  await sendBoth('c');
+  fetcher.assign({ topic: 'given-up', partition: 1 }, 2);
+  await expect.poll(() => taken.filter((one) => one === '1c').length, { timeout: 10_000 }).toBe(3);
+  expect(taken).toEqual(['0a', '1c', '1c', '1c']);
+  await fetcher.close();
+  await producer.close();
+});
+
 test('two static members share a topic; one comes back to its own partitions', async () => {
   await kafka.createTopics([{ name: 'shared', partitions: 4 }]);
   const partitions = [0, 1, 2, 3].map((partition) => ({ topic: 'shared', partition }));
