@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { EntryIndex, none } from './entry-index.ts';
 
 test('names have slots of their own until they are released, as a map would have them', () => {
@@ -30,4 +30,13 @@ test('names have slots of their own until they are released, as a map would have
     }),
     { numRuns: 30 },
   );
+});
+
+test('the empty name is found again, also when it was the first of all', async () => {
+  vi.resetModules(); // what was hashed last is remembered by the module
+  const fresh = await import('./entry-index.ts');
+  const index = new fresh.EntryIndex();
+  const slot = index.make('');
+  index.make('another');
+  expect(index.slotOf('')).toBe(slot);
 });

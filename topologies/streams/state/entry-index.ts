@@ -2,7 +2,7 @@ export const none = -1;
 
 const firstSlots = 1_024;
 
-let hashedName = '';
+let hashedName: string | null = null;
 let hashedTo = 0;
 
 /** FNV-1a over the chars. The last one is remembered: a record's name is looked up in one join after the other. */
