@@ -15,7 +15,8 @@ export interface Serde<T> {
   prepare?(topic: string, bytes: Uint8Array): Promise<void> | undefined;
   /**
    * True: bytes do not depend on the topic. What was read is then stored and sent on as it came, without being written again. Only where a value
-   * that was read is never changed in place, as the engine asks of everybody.
+   * that was read is never changed in place, as the engine asks of everybody, and where `deserialize` refuses bytes that `serialize` would not
+   * write: else what others have written in another form is not found under the value that it is read as.
    */
   readonly ofAnyTopic?: boolean;
   /** The bytes of `serialize` as a string, one char a byte, where that costs less than to make them. */
@@ -23,7 +24,10 @@ export interface Serde<T> {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
+/** A byte order mark is a char like others, as it is to Kafka's StringDeserializer. */
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** Without it, since JSON may begin with one (RFC 8259, section 8.1). */
+const jsonDecoder = new TextDecoder('utf-8', { fatal: true });
 
 /** Longer texts are left to Node's coders. Keys are short and nearly all ASCII: for them a loop costs a third of a call out of JavaScript. */
 const shortText = 64;
@@ -87,16 +91,20 @@ const integer: Serde<number> = {
   },
   deserialize: (topic, value) => {
     if (value.length !== 8) throw new RangeError(`${topic}: a whole number has 8 bytes, these are ${value.length}`);
-    return (readUint32(value, 0) | 0) * 0x1_0000_0000 + readUint32(value, 4);
+    const whole = (readUint32(value, 0) | 0) * 0x1_0000_0000 + readUint32(value, 4);
+    if (!Number.isSafeInteger(whole)) throw new RangeError(`${topic}: ${whole} is not a whole number within ±2^53`);
+    return whole;
   },
   ofAnyTopic: true,
 };
 
-/** For tests and small tools. The order of an object's members is part of the bytes, so do not use it for keys that are objects. */
+/**
+ * For tests and small tools. The order of an object's members is part of the bytes, so do not use it for keys that are objects. One value has many
+ * forms (`1`, `1.0`), so what is read is written again.
+ */
 const json = <T>(): Serde<T> => ({
   serialize: (_topic, value) => encoder.encode(JSON.stringify(value)),
-  deserialize: (_topic, value): T => JSON.parse(decoder.decode(value)),
-  ofAnyTopic: true,
+  deserialize: (_topic, value): T => JSON.parse(jsonDecoder.decode(value)),
 });
 
 export const Serdes = { string, bytes, long, integer, json } as const;
