@@ -1,5 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ByteWriter } from '../kafka/bytes.ts';
 import type { ConsumedRecord } from '../kafka/port.ts';
+import { readBatches, writeBatch } from '../kafka/record-batch.ts';
+import { RecordPack } from '../kafka/record-pack.ts';
 import { PartitionGroup } from './partition-group.ts';
 
 const a = { topic: 'a', partition: 0 };
@@ -112,4 +116,84 @@ test('what was buffered before an abort says nothing of the log after it', () =>
   group.clear();
   add('a', [1]);
   expect(take()).toBe('');
+});
+
+/** As a broker sends them: in batches that begin below the position, with gaps where compaction or a marker has been. */
+function sent(topic: string, batches: readonly (readonly number[])[], from: number, skipped: number) {
+  const log = new ByteWriter(16);
+  const offsets: number[] = [];
+  let base = from;
+  for (const times of batches) {
+    const records = times.map((timestamp) => ({ topic, partition: 0, timestamp, key: null, value: null, headers: [] }));
+    const [list] = RecordPack.of(records).lists;
+    if (list === undefined) base += 1;
+    else {
+      const start = log.position;
+      const stamp = { producerId: -1, producerEpoch: -1, baseSequence: -1, transactional: false };
+      writeBatch(log, [{ list, from: 0, to: list.count }], stamp);
+      log.bytes().writeBigInt64BE(BigInt(base), start);
+      offsets.push(...times.map((_, at) => base + at));
+      base += times.length;
+    }
+  }
+  const position = from + skipped;
+  const { records } = readBatches(topic, 0, Buffer.from(log.bytes()), position, null);
+  const times = batches.flat();
+  const wanted = offsets.flatMap((offset, at) => (offset < position ? [] : [{ topic, offset, time: times[at] ?? 0 }]));
+  return { records, wanted, next: Math.max(base, position) };
+}
+
+describe('what is decoded when its turn comes', () => {
+  type Model = { readonly topic: string; readonly offset: number; readonly time: number };
+  const topic = fc.constantFrom('a', 'b');
+  const batches = fc.array(fc.array(fc.nat(50), { maxLength: 4 }), { maxLength: 3 });
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ does: fc.constant('add' as const), topic, batches, skipped: fc.nat(6) }) },
+    { weight: 3, arbitrary: fc.record({ does: fc.constant('take' as const), count: fc.integer({ min: 1, max: 6 }) }) },
+    { weight: 3, arbitrary: fc.record({ does: fc.constant('at' as const), topic, index: fc.nat(12) }) },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant('clear' as const) }) },
+  );
+  const told = (record: ConsumedRecord | null) =>
+    record && { topic: record.topic, offset: record.offset, time: record.timestamp };
+
+  test('comes as from plain lists, however it was fetched, looked ahead at, taken and cleared', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const group = new PartitionGroup([a, b], -1, () => 0);
+        const model = { a: [] as Model[], b: [] as Model[] };
+        const next = { a: 0, b: 0 };
+        const check = () => {
+          for (const input of [a, b]) expect(group.buffered(input)).toBe(model[input.topic as 'a' | 'b'].length); // there are no others
+        };
+        for (const one of steps) {
+          if (one.does === 'clear') {
+            group.clear();
+            model.a = [];
+            model.b = [];
+          } else if (one.does === 'add') {
+            const { records, wanted, next: nextOffset } = sent(one.topic, one.batches, next[one.topic], one.skipped);
+            const ends = { nextOffset, highWatermark: nextOffset, lastStableOffset: nextOffset, logStartOffset: 0 };
+            group.add({ topic: one.topic, partition: 0, records, ...ends });
+            expect(records.length).toBe(wanted.length);
+            model[one.topic].push(...wanted);
+            next[one.topic] = nextOffset;
+          } else if (one.does === 'at') {
+            const found = group.at({ topic: one.topic, partition: 0 }, one.index);
+            expect(told(found)).toEqual(model[one.topic][one.index] ?? null);
+          } else {
+            for (let left = one.count; left > 0; left -= 1) {
+              const [first, other] = [model.a[0], model.b[0]];
+              const list = first === undefined || (other !== undefined && other.time < first.time) ? model.b : model.a;
+              expect(told(group.peek())).toEqual(list[0] ?? null);
+              group.take();
+              list.shift();
+              check();
+            }
+          }
+          check();
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
 });
