@@ -1,4 +1,5 @@
 import { ByteReader } from './bytes.ts';
+import { CorruptBatchError } from './errors.ts';
 import type { ConsumedRecord, FetchedRecords } from './port.ts';
 import { readHeaders } from './record-fields.ts';
 
@@ -34,29 +35,46 @@ export class EncodedRecords implements FetchedRecords {
     this.#partition = partition;
   }
 
-  /** Records below `position` are left out: a batch is always sent whole. */
+  /**
+   * Records below `position` are left out: a batch is always sent whole.
+   * @throws CorruptBatchError
+   */
   add(batch: EncodedBatch, position: number): void {
-    const { body, baseOffset, count } = batch;
-    let skipped = 0;
-    let from = 0;
-    for (const reader = new ByteReader(body); position > baseOffset && skipped < count; skipped += 1) {
-      from = reader.position;
-      const end = reader.varint() + reader.position;
-      reader.position += 1; // attributes
-      reader.varint(); // timestamp
-      if (baseOffset + reader.varint() >= position) break;
-      reader.position = end;
+    let place: Pick<Section, 'from' | 'wanted'>;
+    try {
+      place = placeOf(batch, position);
+    } catch (error) {
+      throw corrupt(this.#topic, this.#partition, batch, error);
     }
-    const wanted = count - skipped;
-    if (wanted === 0) return;
-    this.#sections.push({ ...batch, from, wanted });
-    this.length += wanted;
-    this.bytes += body.length - from;
+    if (place.wanted === 0) return;
+    this.#sections.push({ ...batch, ...place });
+    this.length += place.wanted;
+    this.bytes += batch.body.length - place.from;
   }
 
   [Symbol.iterator](): Iterator<ConsumedRecord> {
     return new RecordReader(this.#topic, this.#partition, this.#sections);
   }
+}
+
+function placeOf({ body, baseOffset, count }: EncodedBatch, position: number): Pick<Section, 'from' | 'wanted'> {
+  let skipped = 0;
+  let from = 0;
+  for (const reader = new ByteReader(body); position > baseOffset && skipped < count; skipped += 1) {
+    from = reader.position;
+    const end = reader.varint() + reader.position;
+    reader.position += 1; // attributes
+    reader.varint(); // timestamp
+    if (baseOffset + reader.varint() >= position) break;
+    reader.position = end;
+  }
+  return { from, wanted: count - skipped };
+}
+
+function corrupt(topic: string, partition: number, { baseOffset }: EncodedBatch, cause: unknown): CorruptBatchError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const text = `The batch at ${topic}-${partition} offset ${baseOffset} passes its checksum, but not all of its records can be read: ${why}`;
+  return new CorruptBatchError(text, { cause });
 }
 
 class RecordReader implements Iterator<ConsumedRecord> {
@@ -79,6 +97,14 @@ class RecordReader implements Iterator<ConsumedRecord> {
     if (this.#left === 0 && !this.#open()) return { done: true, value: undefined };
     this.#left -= 1;
     const section = this.#section as Section; // just opened
+    try {
+      return { done: false, value: this.#decode(section) };
+    } catch (error) {
+      throw corrupt(this.#topic, this.#partition, section, error);
+    }
+  }
+
+  #decode(section: Section): ConsumedRecord {
     const body = this.#body;
     const end = body.varint() + body.position;
     body.position += 1; // attributes, unused
@@ -91,10 +117,7 @@ class RecordReader implements Iterator<ConsumedRecord> {
     const timestamp = section.appendTime ?? section.firstTimestamp + timestampDelta;
     const headers = readHeaders(body);
     body.position = end;
-    return {
-      done: false,
-      value: { topic: this.#topic, partition: this.#partition, offset, timestamp, key, value, headers },
-    };
+    return { topic: this.#topic, partition: this.#partition, offset, timestamp, key, value, headers };
   }
 
   #open(): boolean {

@@ -116,6 +116,22 @@ describe('record batch', () => {
     expect(readBatches('t', 0, two.subarray(0, 30), 10, []).nextOffset).toBe(10);
   });
 
+  test('what compaction has taken is passed over, also at the position and behind it', () => {
+    const whole = batch([record('a'), record('b'), record('c')], {}, 10);
+    const size = (whole.length - 61) / 3;
+    const compacted = Buffer.concat([whole.subarray(0, 61), whole.subarray(61 + size, 61 + 2 * size)]); // only b is left
+    compacted.writeInt32BE(1, 57);
+    const empty = Buffer.from(whole.subarray(0, 61));
+    empty.writeInt32BE(0, 57);
+    empty.writeBigInt64BE(13n, 0);
+    const log = Buffer.concat([reseal(compacted), reseal(empty), batch([record('d')], {}, 16)]);
+    for (const position of [0, 10, 11]) expect(values(log, position)).toEqual(['b', 'd']);
+    for (const position of [12, 13, 15, 16]) expect(values(log, position)).toEqual(['d']);
+    const { records, nextOffset } = readBatches('t', 0, log, 12, []);
+    expect([records.length, nextOffset]).toEqual([1, 17]);
+    expect(readBatches('t', 0, log, 17, []).records.length).toBe(0);
+  });
+
   test('aborted records are skipped up to their marker, the same producer counts again after it', () => {
     const one = { producerId: 1, producerEpoch: 0, transactional: true };
     const log = Buffer.concat([
@@ -142,6 +158,14 @@ describe('record batch', () => {
     expect(values(compressed(encoded, 4, zstdCompressSync(body)))).toEqual(['packed', 'too']);
     expect(() => values(compressed(encoded, 2, body))).toThrow(UnsupportedCompressionError);
     expect(() => values(compressed(encoded, 2, body))).toThrow(/t-0 offset 0 is compressed by snappy/);
+  });
+
+  test.each([0, 1, 2])('one that holds less than it says is told with its place, read from offset %d on', (position) => {
+    const encoded = batch([record('a'), record('b')]);
+    encoded.writeInt32BE(3, 57);
+    encoded.writeInt32BE(2, 23);
+    expect(() => values(reseal(encoded), position)).toThrow(CorruptBatchError);
+    expect(() => values(encoded, position)).toThrow(/batch at t-0 offset 0 .* runs past the end/);
   });
 
   test('a flipped bit is found', () => {

@@ -158,7 +158,7 @@ describe('what is decoded when its turn comes', () => {
 
   test('comes as from plain lists, however it was fetched, looked ahead at, taken and cleared', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         const group = new PartitionGroup([a, b], -1, () => 0);
         const model = { a: [] as Model[], b: [] as Model[] };
         const next = { a: 0, b: 0 };
