@@ -123,17 +123,27 @@ export class PartitionFollower {
   }
 
   async #run(): Promise<void> {
+    let undecodable: string | null = null;
     while (!this.#stopped) {
       try {
         const claim = await this.#persist(() => this.#claimOnce());
         if (claim === null) break;
         await this.#follow(claim);
       } catch (error) {
-        // FencedError and BuildSwitchedError only: everything else was waited out.
         this.#options.fetcher.unassign(this.#options);
-        this.#error = error instanceof BuildSwitchedError ? null : (error as Error);
-        this.#state = 'CLAIMING';
-        await this.#rest(error instanceof BuildSwitchedError ? 0 : reclaimAfterMs);
+        if (error instanceof FencedError || error instanceof BuildSwitchedError) {
+          this.#error = error instanceof BuildSwitchedError ? null : error;
+          this.#state = 'CLAIMING';
+          await this.#rest(error instanceof BuildSwitchedError ? 0 : reclaimAfterMs);
+          continue;
+        }
+        // What was fetched cannot be decoded: everything else was waited out. It is fetched again.
+        const fault = error instanceof Error ? error : new Error(String(error));
+        if (fault.message !== undecodable) this.#options.onError(fault);
+        undecodable = fault.message;
+        this.#error = fault;
+        this.#state = 'RETRYING';
+        await this.#rest(backoffMs.most);
       }
     }
     this.#state = 'STOPPED';
