@@ -62,7 +62,7 @@ function drive(inputs: readonly Input[], { logged, crashes, persistent = false }
 
 const input: fc.Arbitrary<Input> = fc.record({
   side: fc.constantFrom('left', 'right'),
-  key: fc.constantFrom('a', 'b'),
+  key: fc.constantFrom('a', 'b', ''),
   value: fc.oneof(
     { weight: 8, arbitrary: fc.constantFrom('x', 'y', 'z') },
     { weight: 1, arbitrary: fc.constantFrom('bad', '7', null) },

@@ -147,7 +147,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
   }
 
   reread({ key, value, timestamp }: KeptRow & { readonly timestamp: number }): void {
-    if (key.length === 0 || value === null) return;
+    if (value === null) return;
     const newest = this.#newestTime();
     if (timestamp < newest - this.#options.retentionMs) return;
     const { keySerde } = this.#options;
