@@ -39,3 +39,12 @@ test('the end of a prefix is no part of the prefix, also where that is a Buffer'
   expect([...(prefixEnd(prefix) ?? [])]).toEqual([1, 3]);
   expect([...prefix]).toEqual([1, 2]);
 });
+
+test('a change that is told keeps no more than its own bytes, though its key was a view of what was fetched', () => {
+  const overlay = new Overlay(new MemoryStorage().store(spec), new UndoLog());
+  overlay.put(new Uint8Array(1 << 20).fill(7).subarray(10, 13), Uint8Array.of(1), 5);
+  overlay.takeDirty();
+  const changes = [...overlay.frozenChanges()];
+  expect(changes).toEqual([{ key: Uint8Array.of(7, 7, 7), old: null, value: Uint8Array.of(1), timestamp: 5 }]);
+  expect(changes[0]?.key.buffer.byteLength).toBe(3);
+});

@@ -154,11 +154,11 @@ export class Overlay implements Restorable, UncommittedRows {
     for (const { key, value, name } of this.#frozen.values()) yield [key, value, name];
   }
 
-  /** The same, each with what it is about to replace. */
+  /** The same, each with what it is about to replace. Keys are copies: a slow reader of changes must not keep what was fetched with them. */
   *frozenChanges(): Generator<RowChange> {
     if (this.#frozen === null) return;
     for (const { key, value, name, timestamp } of this.#frozen.values())
-      yield { key, old: this.#base.get(key, name), value, timestamp };
+      yield { key: new Uint8Array(key), old: this.#base.get(key, name), value, timestamp };
   }
 
   thaw(): void {
