@@ -30,8 +30,8 @@ function decodeNext(buffer: Buffer): ConsumedRecord | undefined {
     const result = buffer.current?.next();
     if (result !== undefined && result.done !== true) return result.value;
     const batch = buffer.later.shift();
+    buffer.current = batch?.[Symbol.iterator]() ?? null; // what is at its end would keep its bytes
     if (batch === undefined) return undefined;
-    buffer.current = batch[Symbol.iterator]();
   }
 }
 
