@@ -13,7 +13,14 @@ test('what cannot be decoded is told, shows in the status and moves no position'
       throw new Error('the batch at 7 cannot be read');
     },
   };
-  const batch: FetchedBatch = { ...at, records, nextOffset: 8, highWatermark: 8, lastStableOffset: 8, logStartOffset: 0 };
+  const batch: FetchedBatch = {
+    ...at,
+    records,
+    nextOffset: 8,
+    highWatermark: 8,
+    lastStableOffset: 8,
+    logStartOffset: 0,
+  };
   const fetcher: Fetcher = {
     assign: () => queueMicrotask(() => follower.offer(batch)),
     unassign: () => {},

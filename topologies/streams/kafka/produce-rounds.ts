@@ -1,7 +1,7 @@
 import type { ByteWriter } from './bytes.ts';
 import { partitionName, type RecordsToSend } from './port.ts';
 import type { PartitionBatch } from './protocol.ts';
-import { recordOverhead, type Span, writeBatch } from './record-batch.ts';
+import { batchHeaderBytes, recordOverhead, type Span, writeBatch } from './record-batch.ts';
 import { type PartitionRecords, packsOf } from './record-pack.ts';
 
 /**
@@ -9,7 +9,6 @@ import { type PartitionRecords, packsOf } from './record-pack.ts';
  * is the broker's to judge.
  */
 const maxBatchBytes = 900_000;
-const batchHeaderBytes = 61;
 
 /** Records of one partition that fit one batch. */
 export type Share = readonly Span[];

@@ -160,13 +160,16 @@ describe('record batch', () => {
     expect(() => values(compressed(encoded, 2, body))).toThrow(/t-0 offset 0 is compressed by snappy/);
   });
 
-  test.each([0, 1, 2])('one that holds less than it says is told with its place, read from offset %d on', (position) => {
-    const encoded = batch([record('a'), record('b')]);
-    encoded.writeInt32BE(3, 57);
-    encoded.writeInt32BE(2, 23);
-    expect(() => values(reseal(encoded), position)).toThrow(CorruptBatchError);
-    expect(() => values(encoded, position)).toThrow(/batch at t-0 offset 0 .* runs past the end/);
-  });
+  test.each([0, 1, 2])(
+    'one that holds less than it says is told with its place, read from offset %d on',
+    (position) => {
+      const encoded = batch([record('a'), record('b')]);
+      encoded.writeInt32BE(3, 57);
+      encoded.writeInt32BE(2, 23);
+      expect(() => values(reseal(encoded), position)).toThrow(CorruptBatchError);
+      expect(() => values(encoded, position)).toThrow(/batch at t-0 offset 0 .* runs past the end/);
+    },
+  );
 
   test('a flipped bit is found', () => {
     const encoded = batch([record('value')]);

@@ -12,7 +12,7 @@ import type { PartitionRecords } from './record-pack.ts';
  * i64 base offset, i32 length from here, i32 leader epoch, i8 magic, u32 CRC-32C of all that follows, i16 attributes,
  * i32 last offset delta, i64 first timestamp, i64 max timestamp, i64 producer id, i16 epoch, i32 base sequence, i32 count, records.
  */
-const headerBytes = 61;
+export const batchHeaderBytes = 61;
 const lengthAt = 8;
 const crcAt = 17;
 const checkedFrom = 21;
@@ -38,7 +38,7 @@ export const recordOverhead = 25;
 /** Exact size of a batch that holds one record alone, which is what a topic's max.message.bytes bounds. */
 export const soleBatchSize = (key: Uint8Array | null, value: Uint8Array | null, headers: readonly Header[]): number => {
   const size = 3 + fieldsSize(key, value, headers);
-  return headerBytes + varintSize(size) + size;
+  return batchHeaderBytes + varintSize(size) + size;
 };
 
 /** Records of a partition that stand together: those of `list` from `from` up to `to`. */
@@ -134,7 +134,7 @@ export const readBatches = (
   const abortedProducers = new Set<number>();
   const reader = new ByteReader(buffer);
   let nextOffset = position;
-  while (reader.left >= headerBytes) {
+  while (reader.left >= batchHeaderBytes) {
     const start = reader.position;
     const baseOffset = reader.int64();
     const end = reader.int32() + start + lengthAt + 4;

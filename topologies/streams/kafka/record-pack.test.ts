@@ -79,7 +79,7 @@ describe('rounds', () => {
       for (const { topic, partition, batch } of batches) {
         const { records } = readBatches(topic, partition, Buffer.from(batch), 0, null);
         const log = logs.get(partitionName({ topic, partition })) ?? [];
-        expect(batch.readInt32BE(53)).toBe(log.length); // the broker wants sequence numbers without a gap
+        expect(Buffer.from(batch).readInt32BE(53)).toBe(log.length); // the broker wants sequence numbers without a gap
         log.push(...[...records].map(plain));
         logs.set(partitionName({ topic, partition }), log);
         if (records.length > 1) sizes.push(batch.length);

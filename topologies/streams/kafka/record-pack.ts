@@ -95,7 +95,8 @@ export class PartitionRecords {
   }
 
   #growIndex(): void {
-    const [{ timestamps, ends }, length] = [this, this.ends.length * 2];
+    const { timestamps, ends } = this;
+    const length = ends.length * 2;
     this.timestamps = new Float64Array(length);
     this.timestamps.set(timestamps);
     this.ends = new Uint32Array(length);
@@ -135,7 +136,7 @@ export class RecordPack implements RecordCollector {
   #order = new Uint32Array(16);
   length = 0;
 
-  /** @param records one is as it is */
+  /** @param records a pack is given back as it is */
   static of(records: RecordsToSend): RecordPack {
     if (records instanceof RecordPack) return records;
     const pack = new RecordPack();

@@ -19,7 +19,7 @@ class Half {
 
 /**
  * The bytes of the record under way: what goes on unchanged is not serialised again. Nearly every key does, into stores, changelogs and other
- * topics. Only for serdes whose bytes do not depend on the topic.
+ * topics. Only for serdes that say so (`ofAnyTopic`): a value has one form in bytes, on every topic.
  */
 export class LastRead {
   readonly #key = new Half();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RecordsToSend } from '../kafka/port.ts';
+import type { TaskOptions } from './task-options.ts';
 import { TaskOutputs } from './task-outputs.ts';
 
 const numbersOf = (records: RecordsToSend): readonly number[] => Array.from(records, ({ timestamp }) => timestamp);
@@ -16,7 +17,7 @@ const step = fc.oneof(
 test('a transaction holds what it was given until it is settled, also one that was under way when its task was dropped', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
-      const outputs = new TaskOutputs({ applicationId: 'app' } as ConstructorParameters<typeof TaskOutputs>[0], '0_0', null); // it asks for no more
+      const outputs = new TaskOutputs({ applicationId: 'app' } as TaskOptions, '0_0', null); // it asks for no more
       const abandoned: (readonly [records: RecordsToSend, wanted: readonly number[]])[] = [];
       let waiting: number[] = [];
       let underWay: readonly [records: RecordsToSend, wanted: readonly number[]] | null = null;
