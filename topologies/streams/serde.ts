@@ -15,10 +15,14 @@ export interface Serde<T> {
   prepare?(topic: string, bytes: Uint8Array): Promise<void> | undefined;
   /**
    * True: bytes do not depend on the topic. What was read is then stored and sent on as it came, without being written again. Only where a value
-   * that was read is never changed in place, as the engine asks of everybody, and where `deserialize` refuses bytes that `serialize` would not
-   * write: else what others have written in another form is not found under the value that it is read as.
+   * that was read is never changed in place, as the engine asks of everybody.
    */
   readonly ofAnyTopic?: boolean;
+  /**
+   * True: `deserialize` refuses all bytes that `serialize` would not write. Where it is `ofAnyTopic` too, keys are stored and sent on as they came
+   * like values; else they are written again, so that one key that others wrote in two forms (`1` and `1.0`) has one row.
+   */
+  readonly oneForm?: boolean;
   /** The bytes of `serialize` as a string, one char a byte, where that costs less than to make them. */
   byteString?(topic: string, value: T): string;
 }
@@ -47,6 +51,7 @@ const string: Serde<string> = {
     return asciiString(bytes) ?? decoder.decode(bytes);
   },
   ofAnyTopic: true,
+  oneForm: true,
   byteString: (_topic, value) => {
     for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0x7f) return byteString(encoder.encode(value));
     return value;
@@ -57,6 +62,7 @@ const bytes: Serde<Uint8Array> = {
   serialize: (_topic, value) => value,
   deserialize: (_topic, value) => value,
   ofAnyTopic: true,
+  oneForm: true,
 };
 
 /** A DataView over the bytes themselves would move them off V8's heap, which costs ten times as much as to copy them. */
@@ -78,6 +84,7 @@ const long: Serde<bigint> = {
     return scratch.getBigInt64(0);
   },
   ofAnyTopic: true,
+  oneForm: true,
 };
 
 /** Whole numbers within ±2^53 in the bytes of `long`. */
@@ -96,15 +103,14 @@ const integer: Serde<number> = {
     return whole;
   },
   ofAnyTopic: true,
+  oneForm: true,
 };
 
-/**
- * For tests and small tools. The order of an object's members is part of the bytes, so do not use it for keys that are objects. One value has many
- * forms (`1`, `1.0`), so what is read is written again.
- */
+/** For tests and small tools. The order of an object's members is part of the bytes, so do not use it for keys that are objects. */
 const json = <T>(): Serde<T> => ({
   serialize: (_topic, value) => encoder.encode(JSON.stringify(value)),
   deserialize: (_topic, value): T => JSON.parse(jsonDecoder.decode(value)),
+  ofAnyTopic: true,
 });
 
 export const Serdes = { string, bytes, long, integer, json } as const;

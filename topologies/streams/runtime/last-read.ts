@@ -19,7 +19,7 @@ class Half {
 
 /**
  * The bytes of the record under way: what goes on unchanged is not serialised again. Nearly every key does, into stores, changelogs and other
- * topics. Only for serdes that say so (`ofAnyTopic`): a value has one form in bytes, on every topic.
+ * topics. Only for serdes whose bytes do not depend on the topic; for keys, which are compared by them, only where they have one form.
  */
 export class LastRead {
   readonly #key = new Half();
@@ -29,7 +29,7 @@ export class LastRead {
   #name = '';
 
   note(source: SourceNode, key: unknown, keyBytes: Uint8Array | null, value: unknown, valueBytes: Uint8Array | null) {
-    this.#key.serde = source.keySerde.ofAnyTopic ? source.keySerde : null;
+    this.#key.serde = source.keySerde.ofAnyTopic && source.keySerde.oneForm ? source.keySerde : null;
     this.#key.value = key;
     this.#key.bytes = keyBytes;
     this.#value.serde = source.valueSerde.ofAnyTopic ? source.valueSerde : null;
