@@ -182,7 +182,9 @@ export class FetchLoop implements Fetcher {
     const name = partitionName(reading);
     try {
       const aborted = readCommitted ? answer.aborted : null;
-      const { records, nextOffset } = readBatches(topic, partition, answer.records, reading.position, aborted);
+      const { decompress } = this.#client.config;
+      const from = reading.position;
+      const { records, nextOffset } = readBatches(topic, partition, answer.records, from, aborted, decompress);
       this.#options.onBatch({ topic, partition, records, nextOffset, highWatermark, lastStableOffset, logStartOffset });
       // Only now: what was not taken is asked for again, never skipped.
       reading.position = nextOffset;

@@ -2,6 +2,7 @@ import { KafkajsPort } from './kafkajs-port.ts';
 import type { ConnectionConfig } from './kafkajs-seam.ts';
 import type { AdminPort, KafkaPort } from './port.ts';
 
+export type { Decompressors } from './decompression.ts';
 export * from './errors.ts';
 export { partitionForKey } from './partitioner.ts';
 export * from './port.ts';

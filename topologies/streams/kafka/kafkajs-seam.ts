@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
+import type { Decompressors } from './decompression.ts';
 import { AuthenticationError, BrokerConnectionError, BrokerSilentError, SeamVersionError } from './errors.ts';
 import { type Api, type Connection, Link } from './link.ts';
 
@@ -18,6 +19,8 @@ export interface ConnectionConfig {
   readonly sasl?: SASLOptions;
   /** Default 3000. */
   readonly connectionTimeoutMs?: number;
+  /** For topics that other clients have packed by snappy or lz4; gzip and zstd need nothing. */
+  readonly decompress?: Decompressors;
   /** What kafkajs itself has to say, one line each. */
   readonly log?: (level: 'error' | 'warn' | 'info', message: string) => void;
 }

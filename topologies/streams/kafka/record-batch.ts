@@ -1,8 +1,8 @@
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { ByteReader, type ByteWriter, putVarint, varintSize } from './bytes.ts';
 import { crc32c } from './crc32c.ts';
+import { type Decompressors, decompress } from './decompression.ts';
 import { EncodedRecords } from './encoded-records.ts';
-import { CorruptBatchError, UnsupportedCompressionError } from './errors.ts';
+import { CorruptBatchError } from './errors.ts';
 import type { FetchedRecords, Header } from './port.ts';
 import { fieldsSize } from './record-fields.ts';
 import type { PartitionRecords } from './record-pack.ts';
@@ -21,8 +21,6 @@ const compressionMask = 0x07;
 const logAppendTime = 0x08;
 const transactionalBit = 0x10;
 const controlBit = 0x20;
-
-const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
 /** What a broker needs to refuse doubles and zombies; -1 everywhere for a producer without an id. */
 export interface ProducerStamp {
@@ -105,21 +103,11 @@ export interface DecodedRecords {
   readonly nextOffset: number;
 }
 
-const unpack = (attributes: number, records: Buffer, where: string): Buffer => {
-  const codec = codecs[attributes & compressionMask];
-  if (codec === 'none') return records;
-  if (codec === 'gzip') return gunzipSync(records);
-  if (codec === 'zstd') return zstdDecompressSync(records);
-  throw new UnsupportedCompressionError(
-    `The batch at ${where} is compressed by ${codec ?? `codec ${attributes & compressionMask}`}, which this library cannot unpack; ` +
-      'nothing of that partition was read. Let its producer use none, gzip or zstd.',
-  );
-};
-
 /**
  * Reads what a Fetch answered for one partition: whole batches, cut off somewhere in the last. Their records are decoded later, one by one.
  * @param position records below it are left out (a batch is always sent whole)
  * @param aborted null reads uncommitted: every data record counts
+ * @param decompressors for what Node does not unpack
  * @throws CorruptBatchError, UnsupportedCompressionError
  */
 export const readBatches = (
@@ -128,6 +116,7 @@ export const readBatches = (
   buffer: Buffer,
   position: number,
   aborted: readonly AbortedTransaction[] | null,
+  decompressors: Decompressors = {},
 ): DecodedRecords => {
   const records = new EncodedRecords(topic, partition);
   const waiting = aborted === null ? [] : [...aborted].sort((one, other) => one.firstOffset - other.firstOffset);
@@ -173,7 +162,8 @@ export const readBatches = (
       marker.int16();
       if (marker.int16() === 0) abortedProducers.delete(producerId);
     } else if (lastOffset >= position && !(attributes & transactionalBit && abortedProducers.has(producerId))) {
-      const body = unpack(attributes, buffer.subarray(reader.position, end), where);
+      const packed = buffer.subarray(reader.position, end);
+      const body = decompress(attributes & compressionMask, packed, where, decompressors);
       const appendTime = attributes & logAppendTime ? maxTimestamp : null;
       records.add({ body, count, baseOffset, firstTimestamp, appendTime }, position);
     }

@@ -21,15 +21,16 @@ test.each([
 ])('%s makes the topology, of a builder and what it is given', async (_what, code) => {
   const { topology, ...handlers } = await loadApplication(moduleOf(code), 'orders');
   expect(topology.describe()).toMatch(/topics: \[orders\]/);
-  expect(Object.values(handlers)).toEqual([null, null, null, null, null]);
+  expect(Object.values(handlers)).toEqual([null, null, null, null, null, null]);
 });
 
 test('handlers come with it', async () => {
   const code = `
     export default source; export const onFailure = () => 'continue'; export const onProductionError = () => 'continue';
-    export const log = () => {}; export const onClosed = () => {};`;
-  const { onFailure, onProductionError, log, onClosed } = await loadApplication(moduleOf(code), 'in');
+    export const log = () => {}; export const onClosed = () => {}; export const decompress = { lz4: (frame) => frame };`;
+  const { onFailure, onProductionError, log, onClosed, decompress } = await loadApplication(moduleOf(code), 'in');
   expect([onFailure, onProductionError, log, onClosed].map((one) => typeof one)).toEqual(Array(4).fill('function'));
+  expect(decompress?.lz4?.(Buffer.of(1))).toEqual(Buffer.of(1));
 });
 
 test('tracing is made in the thread, of what the application is given; not where only the topology is wanted', async () => {

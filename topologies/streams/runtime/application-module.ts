@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { StreamsBuilder } from '../dsl/streams-builder.ts';
 import { TopologyError } from '../errors.ts';
+import type { Decompressors } from '../kafka/decompression.ts';
 import { Topology } from '../plan/topology.ts';
 import type { TracingOptions } from '../tracing/tracer.ts';
 import type { FailureHandler, ProductionHandler } from './failure-handling.ts';
@@ -12,8 +13,8 @@ export interface ModuleApplication {
   readonly applicationId: string;
   /**
    * A URL, or a path (a relative one counts from the working directory). The module exports `build(builder, data)`, or such a function as its
-   * default, or a `topology`. It may also export, for the thread: `onFailure`, `onProductionError`, `log`; `tracing(data)`, which makes the
-   * TracingOptions; and `onClosed()`, which is awaited when all is committed, before the thread ends.
+   * default, or a `topology`. It may also export, for the thread: `onFailure`, `onProductionError`, `log`; `decompress`, for all that the thread
+   * reads; `tracing(data)`, which makes the TracingOptions; and `onClosed()`, which is awaited when all is committed, before the thread ends.
    */
   readonly module: URL | string;
   /** Second argument of `build`, copied by the structured clone algorithm. */
@@ -26,6 +27,7 @@ export interface LoadedApplication {
   readonly onProductionError: ProductionHandler | null;
   readonly tracing: TracingOptions | null;
   readonly log: Log | null;
+  readonly decompress: Decompressors | null;
   readonly onClosed: (() => unknown) | null;
 }
 
@@ -40,7 +42,7 @@ export async function loadApplication(url: string, data: unknown): Promise<Loade
   const exported = await load(url);
   const topology = await topologyOf(url, exported, data);
   // What a module exports under these names is documented to have these types; a wrong one shows at its first call.
-  const { onFailure, onProductionError, tracing, log, onClosed } = exported as Partial<
+  const { onFailure, onProductionError, tracing, log, decompress, onClosed } = exported as Partial<
     Omit<LoadedApplication, 'topology' | 'tracing'> & { tracing: (data: unknown) => Promise<TracingOptions> }
   >;
   return {
@@ -49,6 +51,7 @@ export async function loadApplication(url: string, data: unknown): Promise<Loade
     onProductionError: onProductionError ?? null,
     tracing: (await tracing?.(data)) ?? null,
     log: log ?? null,
+    decompress: decompress ?? null,
     onClosed: onClosed ?? null,
   };
 }

@@ -17,6 +17,7 @@ export interface ThreadSettings
     | 'applications'
     | 'bootstrapServers'
     | 'port'
+    | 'decompress'
     | 'stateDir'
     | 'instanceId'
     | 'onFailure'

@@ -1,6 +1,6 @@
 // The program of one thread of a `StreamsPool`: a StreamsWorker over the applications' modules, which tells the main thread what it does.
 import { parentPort, workerData } from 'node:worker_threads';
-import { connectKafka } from '../kafka/index.ts';
+import { connectKafka, type Decompressors } from '../kafka/index.ts';
 import { loadApplication } from './application-module.ts';
 import { type Log, messageOf } from './log.ts';
 import { answersOf } from './thread-answers.ts';
@@ -78,7 +78,8 @@ async function run(): Promise<void> {
     })),
   );
   const logs = new Set([post, ...loaded.flatMap(({ log }) => log ?? [])]);
-  const port = await connectKafka({ clientId: instanceId, ...connection });
+  const decompress: Decompressors = Object.assign({}, ...loaded.map((one) => one.decompress));
+  const port = await connectKafka({ clientId: instanceId, ...connection, decompress });
   const opened = new StreamsWorker({
     applications: loaded.map(({ applicationId, topology, onFailure, onProductionError, tracing }) => ({
       applicationId,

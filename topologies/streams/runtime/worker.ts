@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BehaviorSubject, combineLatest, map, merge, type Observable, type Subscription } from 'rxjs';
 import { CloseTimeoutError, InvalidArgumentError } from '../errors.ts';
+import type { Decompressors } from '../kafka/decompression.ts';
 import { KafkajsPort } from '../kafka/kafkajs-port.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import { type MetricFamily, metricFamilies } from '../metrics/metric-families.ts';
@@ -37,6 +38,8 @@ export interface StreamsWorkerOptions {
   /** host:port of some of the brokers, separated by commas; or a port that is open already. */
   readonly bootstrapServers?: string;
   readonly port?: KafkaPort;
+  /** With `bootstrapServers`: for topics that other clients have packed by snappy or lz4. A port has its own. */
+  readonly decompress?: Decompressors;
   /** Local state of this instance: in here, or in a folder of its `instanceId` in here. One process at a time. */
   readonly stateDir: string;
   /**
@@ -182,7 +185,11 @@ export class StreamsWorker {
     this.#ownsPort = options.port === undefined;
     this.#port =
       options.port ??
-      new KafkajsPort({ bootstrapServers: (options.bootstrapServers ?? '').split(','), clientId: instanceId });
+      new KafkajsPort({
+        bootstrapServers: (options.bootstrapServers ?? '').split(','),
+        clientId: instanceId,
+        ...(options.decompress && { decompress: options.decompress }),
+      });
     this.#runners = options.applications.map(
       ({
         applicationId,
