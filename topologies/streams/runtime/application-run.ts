@@ -17,6 +17,7 @@ import type { ProductionLimits } from './production-limits.ts';
 import { RepartitionPurge } from './repartition-purge.ts';
 import { RestoreMeter, type RestoreProgress } from './restore-progress.ts';
 import { StandbyTasks } from './standby-tasks.ts';
+import { StateCleaner } from './state-cleaner.ts';
 import { TaskFeed } from './task-feed.ts';
 import { TaskStorages } from './task-storages.ts';
 
@@ -42,6 +43,7 @@ export class ApplicationRun {
   readonly #storages: TaskStorages;
   readonly #tasks: AssignedTasks;
   readonly #standbys: StandbyTasks;
+  readonly #cleaner: StateCleaner;
   readonly #dialogue: GroupDialogue;
   readonly #cycle: CommitCycle;
   /** Start, assignments and restores stop where they are: the run is being closed. */
@@ -84,6 +86,12 @@ export class ApplicationRun {
       onFailed: (error) => this.#fail(error),
     });
     this.#storages = new TaskStorages(applicationId, plan, options.state);
+    this.#cleaner = new StateCleaner({
+      applicationId,
+      storages: this.#storages,
+      delayMs: options.stateCleanupDelayMs,
+      log,
+    });
     this.#tasks = new AssignedTasks({
       runner: options,
       plan,
@@ -224,6 +232,7 @@ export class ApplicationRun {
     // The group waits for this member, and puts it out if that takes too long; what was restored stays restored.
     this.#restoring.abort(new Error('the group moves on'));
     await this.#assigning; // what failed there has failed the run
+    this.#cleaner.stop();
     this.#cycle.stop();
     if (!this.#ending.signal.aborted) this.#state$.next('REBALANCING');
     await this.#cycle.commitAll();
@@ -232,6 +241,7 @@ export class ApplicationRun {
   async #assigned(assignment: Assignment): Promise<void> {
     const { signal } = this.#ending;
     if (signal.aborted) return;
+    this.#cleaner.stop();
     const { group, departed } = assignment;
     const before = this.#cycle.group;
     this.#cycle.group = group;
@@ -250,6 +260,7 @@ export class ApplicationRun {
     if (!(await this.#tasks.take(wanted, { stayed, ending: signal, moving }))) return;
     signal.throwIfAborted();
     this.#cycle.resume();
+    this.#cleaner.start();
     this.#state$.next(this.#paused ? 'PAUSED' : 'RUNNING');
   }
 
@@ -292,6 +303,7 @@ export class ApplicationRun {
   }
 
   async #close(failed: boolean): Promise<void> {
+    this.#cleaner.stop();
     if (failed) this.#cycle.end();
     else this.#cycle.stop();
     this.#ending.abort(new Error(`${this.#options.applicationId} was closed`));

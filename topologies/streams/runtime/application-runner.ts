@@ -15,6 +15,7 @@ import { PartitionCounts } from './partition-counts.ts';
 import { ProductionLimits } from './production-limits.ts';
 import type { RestoreProgress } from './restore-progress.ts';
 import type { SharingOptions } from './share-tasks.ts';
+import type { TaskFolders } from './task-storages.ts';
 import type { ChangeListener } from './task-stores.ts';
 
 export type ApplicationState = 'CREATED' | 'REBALANCING' | 'RESTORING' | 'RUNNING' | 'PAUSED' | 'ERROR' | 'CLOSED';
@@ -24,7 +25,7 @@ export interface RunnerOptions extends SharingOptions {
   readonly applicationId: string;
   readonly topology: Topology;
   readonly kafka: KafkaPort;
-  readonly state: Pick<StateFolder, 'storage' | 'taskIds'> & Partial<Pick<StateFolder, 'lastKnown'>>;
+  readonly state: TaskFolders & Partial<Pick<StateFolder, 'lastKnown'>>;
   readonly instanceId: string;
   /** The same for instances that fail together. */
   readonly processId: string;
@@ -37,6 +38,7 @@ export interface RunnerOptions extends SharingOptions {
   /** Of this instance, relative to the others'. */
   readonly capacity: number;
   readonly probingRebalanceIntervalMs: number;
+  readonly stateCleanupDelayMs: number;
   readonly tracing?: ApplicationTracing;
 }
 

@@ -17,7 +17,11 @@ function standing(acceptableRecoveryLag = 10) {
   port.broker.createTopic(changelog, 1);
   const disk = new MemoryStorage();
   const topology = summing();
-  const storages = new TaskStorages('app', topology.plan('app'), { storage: () => disk, taskIds: () => [] });
+  const storages = new TaskStorages('app', topology.plan('app'), {
+    storage: () => disk,
+    taskIds: () => [],
+    removeTask: () => {},
+  });
   const heard: string[] = [];
   const standbys = new StandbyTasks({
     applicationId: 'app',

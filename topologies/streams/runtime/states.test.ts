@@ -158,7 +158,9 @@ describe('close within a deadline', () => {
 
   test('what was in flight when it gave up is not put on the disk: the next run finds it in the changelog', async () => {
     const disk = new MemoryStorage();
-    const { port, runner } = setUp(summing(), 1, { state: { storage: () => disk, taskIds: () => [] } });
+    const { port, runner } = setUp(summing(), 1, {
+      state: { storage: () => disk, taskIds: () => [], removeTask: () => {} },
+    });
     await runner.start();
     const held = gate();
     port.onCommit = () => held.promise;

@@ -3,6 +3,8 @@ import type { StateFolder } from '../state/state-folder.ts';
 import type { TaskStorage } from '../state/state-store.ts';
 import { changelogPosition } from './task-stores.ts';
 
+export type TaskFolders = Pick<StateFolder, 'storage' | 'taskIds' | 'removeTask'>;
+
 /**
  * What this instance keeps of the tasks of one application. A storage is opened once and passes from a standby to the task and back as it is,
  * also with what it holds in memory only.
@@ -10,12 +12,14 @@ import { changelogPosition } from './task-stores.ts';
 export class TaskStorages {
   readonly #applicationId: string;
   readonly #plan: ApplicationPlan;
-  readonly #state: Pick<StateFolder, 'storage' | 'taskIds'>;
+  readonly #state: TaskFolders;
   readonly #open = new Map<string, TaskStorage>();
   /** Of what lies on the disk and is not open: nobody changes it. */
   readonly #dormant = new Map<string, number>();
+  /** When `removeUnused` first found what lies on the disk and is not open (performance.now()). */
+  readonly #unusedSince = new Map<string, number>();
 
-  constructor(applicationId: string, plan: ApplicationPlan, state: Pick<StateFolder, 'storage' | 'taskIds'>) {
+  constructor(applicationId: string, plan: ApplicationPlan, state: TaskFolders) {
     this.#applicationId = applicationId;
     this.#plan = plan;
     this.#state = state;
@@ -36,6 +40,7 @@ export class TaskStorages {
     const storage = this.#state.storage(this.#applicationId, taskId);
     this.#open.set(taskId, storage);
     this.#dormant.delete(taskId);
+    this.#unusedSince.delete(taskId);
     return storage;
   }
 
@@ -66,6 +71,26 @@ export class TaskStorages {
   /** Closes the storages of all tasks but these. */
   async keepOnly(taskIds: ReadonlySet<string>): Promise<void> {
     for (const taskId of [...this.#open.keys()]) if (!taskIds.has(taskId)) await this.#close(taskId);
+  }
+
+  /**
+   * Removes from the disk what has not been open since a call of this that lies `delayMs` or more back; also of sub-topologies that there are no more.
+   * @returns the tasks that it was of
+   * @throws what the disk says; the others are removed with the next call
+   */
+  removeUnused(nowMs: number, delayMs: number): readonly string[] {
+    const removed: string[] = [];
+    for (const taskId of this.#state.taskIds(this.#applicationId)) {
+      if (this.#open.has(taskId)) continue;
+      const since = this.#unusedSince.get(taskId);
+      if (since === undefined) this.#unusedSince.set(taskId, nowMs);
+      if (since === undefined || nowMs - since < delayMs) continue;
+      this.#state.removeTask(this.#applicationId, taskId);
+      this.#dormant.delete(taskId);
+      this.#unusedSince.delete(taskId);
+      removed.push(taskId);
+    }
+    return removed;
   }
 
   closeAll(): Promise<void> {

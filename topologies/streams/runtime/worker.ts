@@ -81,6 +81,11 @@ export interface StreamsWorkerOptions {
   readonly maxWarmupReplicas?: number;
   /** After so long an instance that warms up asks the group anew, though it is not caught up. Default 600,000 (10 min). */
   readonly probingRebalanceIntervalMs?: number;
+  /**
+   * State on the disk of tasks that have not been here for so long, neither running nor as a copy, is removed. Default 600,000 (10 min); Infinity:
+   * never.
+   */
+  readonly stateCleanupDelayMs?: number;
   /** Instances of one process, or of one machine, name the same one: a copy is never kept beside its task. Default: the `instanceId`. */
   readonly processId?: string;
   readonly log?: Log;
@@ -170,12 +175,17 @@ export class StreamsWorker {
     localOf = (worker, applicationId) => worker.#queries.local(applicationId);
   }
 
-  /** @throws StateFolderInUseError */
+  /** @throws StateFolderInUseError, InvalidArgumentError */
   constructor(options: StreamsWorkerOptions) {
     if (options.port === undefined && options.bootstrapServers === undefined) {
       throw new TypeError('a worker needs bootstrapServers or a port; nothing was started');
     }
     const sharing = sharingOf(options);
+    const { stateCleanupDelayMs = 600_000 } = options;
+    if (!(stateCleanupDelayMs > 0))
+      throw new InvalidArgumentError(
+        `stateCleanupDelayMs is ${stateCleanupDelayMs}, but must be above 0 (Infinity: never); nothing was started.`,
+      );
     this.#log = options.log ?? (() => {});
     this.#folder = new StateFolder(
       options.instanceId === undefined ? options.stateDir : join(options.stateDir, options.instanceId),
@@ -211,6 +221,7 @@ export class StreamsWorker {
           onFailure,
           onProductionError,
           log: this.#log,
+          stateCleanupDelayMs,
           ...sharing,
           ...(tracing && { tracing: new ApplicationTracing(applicationId, tracing) }),
         }),

@@ -195,6 +195,11 @@ export class StateFolder {
     return existsSync(folder) ? readdirSync(folder).filter((name) => /^\d+_\d+$/.test(name)) : [];
   }
 
+  /** Removes what lies here of a task that is not open. Ended in the middle, it leaves a task without rows and positions: one that is restored. */
+  removeTask(applicationId: string, taskId: string): void {
+    rmSync(join(this.#folder, 'tasks', applicationId, taskId), { recursive: true, force: true });
+  }
+
   /** What lies here of a task that is not open now, for looking only; null where it has never been. Close it in the same turn. */
   lastKnown(applicationId: string, taskId: string): TaskStorage | null {
     const folder = join(this.#folder, 'tasks', applicationId, taskId);

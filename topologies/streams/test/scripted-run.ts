@@ -24,7 +24,7 @@ export function setUp(topology: Topology = summing(), partitions = 1, options: P
     applicationId: 'app',
     topology,
     kafka: port,
-    state: { storage, taskIds: () => [] },
+    state: { storage, taskIds: () => [], removeTask: () => {} },
     instanceId: 'one',
     processId: 'one',
     guarantee: 'exactly_once',
@@ -38,6 +38,7 @@ export function setUp(topology: Topology = summing(), partitions = 1, options: P
     acceptableRecoveryLag: 10_000,
     maxWarmupReplicas: 2,
     probingRebalanceIntervalMs: 600_000,
+    stateCleanupDelayMs: 600_000,
     ...options,
   });
   return { port, runner, logged, opened };
