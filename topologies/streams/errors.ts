@@ -95,7 +95,7 @@ export class BufferFullError extends EngineRuleError {
 }
 
 /**
- * A record cannot be sent: too large for its topic, without a key for a compacted one, or to a topic that is not there or refuses us. Whether it
+ * A record cannot be sent: too large for its topic, of a time that it does not take, without a key for a compacted one, or to a topic that is not there or refuses us. Whether it
  * stops the task is for `onProductionError` to say, not for `onFailure`: the record under way is not at fault. A changelog's always does.
  */
 export class ProductionError extends EngineRuleError {

@@ -213,7 +213,7 @@ export class ApplicationRun {
     const { kafka, applicationId, topology, state, log } = this.#options;
     if (topology.globalTables.length === 0) return;
     this.#globalStorage = state.storage(applicationId, 'global');
-    const tables = new GlobalTables(applicationId, topology.globalTables, this.#globalStorage);
+    const tables = new GlobalTables(applicationId, topology.globalTables, this.#globalStorage, this.#limits);
     this.#globals = tables;
     const meter = new RestoreMeter(applicationId, (progress) => this.#restore$.next(progress));
     this.#globalFeed = new GlobalFeed({

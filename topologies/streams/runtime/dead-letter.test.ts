@@ -32,7 +32,10 @@ test('a letter is read back as it was written, and the headers of the record are
 test('a letter of what cannot be sent tells where it was to go, and one that was cut how long it was', () => {
   const large = { ...record, topic: 'out', value: Buffer.alloc(5_000) };
   const origin = { topic: 'in', partition: 3 };
-  const letter = productionLetterOf(large, 'too large', origin, { ...writer, maxBytesOf: () => 2_000 });
+  const letter = productionLetterOf(large, 'too large', origin, {
+    ...writer,
+    limits: { maxBytesOf: () => 2_000, takesTime: () => true },
+  });
   expect(readDeadLetter({ ...letter, offset: 0 })).toMatchObject({
     reason: 'production',
     origin: null,
@@ -40,6 +43,12 @@ test('a letter of what cannot be sent tells where it was to go, and one that was
     valueBytes: 5_000,
     headers,
   });
+});
+
+test('what the record has among its own headers under names of a letter stays its own', () => {
+  const own: readonly Header[] = [...headers, ['record-timestamp', bytes('7')], ['value-bytes', bytes('8')]];
+  const letter = deadLetterOf({ ...record, headers: own }, 'failed', new Error('no'), writer);
+  expect(readDeadLetter({ ...letter, offset: 0 })).toMatchObject({ timestamp: 5, valueBytes: null, headers: own });
 });
 
 test('a record that is no letter has no reason', () => {

@@ -1,5 +1,6 @@
 import type { ConsumedRecord, Header, ProducedRecord } from '../kafka/port.ts';
 import { soleBatchSize } from '../kafka/record-batch.ts';
+import type { ProductionLimits } from './production-limits.ts';
 import type { RecordMetadata } from './record.ts';
 
 const utf8 = new TextEncoder();
@@ -12,12 +13,12 @@ const keptCauseLength = 2_000;
 
 export const deadLetterTopicOf = (topic: string): string => `${topic}.dlq`;
 
-/** Who writes a letter, and how large it may be. */
+/** Who writes a letter, and what dead-letter topics take. */
 export interface LetterWriter {
   readonly application: string;
   readonly task: string;
-  /** `max.message.bytes` of a dead-letter topic. Absent: not known. */
-  readonly maxBytesOf?: (topic: string) => number;
+  /** Absent: not known. */
+  readonly limits?: Pick<ProductionLimits, 'maxBytesOf' | 'takesTime'>;
 }
 
 /** The record as it came, on its topic's dead-letter topic, with why and from where in the headers. */
@@ -100,11 +101,13 @@ export interface DeadLetter {
   readonly valueBytes: number | null;
 }
 
-/** A letter's own headers are the last of their names: the record may have had such ones before. */
+/** A letter's own headers are the last of their names, from its `reason` on: the record may have had such ones before. */
 export function readDeadLetter(letter: ConsumedRecord): DeadLetter {
-  const { topic, partition, offset, timestamp, key, value } = letter;
+  const { topic, partition, offset, key, value } = letter;
   const own = new Map<string, number>();
-  for (const [index, [name]] of letter.headers.entries()) if (ownHeaders.has(name)) own.set(name, index);
+  const begin = letter.headers.findLastIndex(([name]) => name === 'reason');
+  for (const [index, [name]] of letter.headers.entries())
+    if (begin >= 0 && index >= begin && ownHeaders.has(name)) own.set(name, index);
   const text = (name: string): string | null => {
     const found = letter.headers[own.get(name) ?? -1];
     return found === undefined ? null : Buffer.from(found[1]).toString();
@@ -114,7 +117,7 @@ export function readDeadLetter(letter: ConsumedRecord): DeadLetter {
   const originTopic = text('origin-topic');
   return {
     at: { topic, partition, offset },
-    timestamp,
+    timestamp: own.has('record-timestamp') ? number('record-timestamp') : letter.timestamp,
     key,
     value,
     headers: letter.headers.filter((_, index) => !places.has(index)),
@@ -142,13 +145,20 @@ const ownHeaders = new Set([
   'application',
   'task',
   'value-bytes',
+  'record-timestamp',
 ]);
 
 const sizeOf = ({ key, value, headers }: ProducedRecord): number => soleBatchSize(key, value, headers);
 
-/** With what the letter has to say behind the record's own headers; what its topic does not take whole is cut, since it must go somewhere. */
-function fitted(letter: ProducedRecord, own: readonly Header[], { maxBytesOf }: LetterWriter): ProducedRecord {
-  const maxBytes = maxBytesOf?.(letter.topic) ?? Number.POSITIVE_INFINITY;
+/**
+ * With what the letter has to say behind the record's own headers. It must go somewhere: where its topic does not take the record's time it has that of
+ * the clock, and what is too large is cut.
+ */
+function fitted(record: ProducedRecord, said: readonly Header[], { limits }: LetterWriter): ProducedRecord {
+  const isTimely = limits?.takesTime(record.topic, record.timestamp) ?? true;
+  const letter = isTimely ? record : { ...record, timestamp: Date.now() };
+  const own = isTimely ? said : [...said, header('record-timestamp', record.timestamp)];
+  const maxBytes = limits?.maxBytesOf(letter.topic) ?? Number.POSITIVE_INFINITY;
   const whole = { ...letter, headers: [...letter.headers, ...own] };
   if (sizeOf(whole) <= maxBytes) return whole;
   const { key, value } = letter;

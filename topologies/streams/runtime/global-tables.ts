@@ -17,7 +17,7 @@ import type {
   TimestampedKeyValueStore,
   ValueAndTimestamp,
 } from '../state/state-store.ts';
-import { deadLetterOf } from './dead-letter.ts';
+import { deadLetterOf, type LetterWriter } from './dead-letter.ts';
 import type { GlobalTask } from './task.ts';
 
 /** The global tables of one application on one instance: every partition of their topics, written as they come. */
@@ -27,7 +27,7 @@ export class GlobalTables implements GlobalTask {
   readonly stores: ReadonlyMap<string, StateStore>;
   /** The same rows with the time of each. */
   readonly timestampedStores: ReadonlyMap<string, TimestampedKeyValueStore<unknown, unknown>>;
-  readonly #applicationId: string;
+  readonly #writer: LetterWriter;
   readonly #tables: ReadonlyMap<string, GlobalTable>;
   readonly #storage: TaskStorage;
   /** Positions of tables in memory: those on the disk would tell of rows that went with the last process. */
@@ -36,8 +36,14 @@ export class GlobalTables implements GlobalTask {
   /** Of partitions with letters that nobody is known to have: written once these are sent, so that a crash in between sends them again. */
   readonly #held = new Map<string, number>();
 
-  constructor(applicationId: string, tables: readonly GlobalTable[], storage: TaskStorage) {
-    this.#applicationId = applicationId;
+  /** @param limits what dead-letter topics take; absent: not known */
+  constructor(
+    application: string,
+    tables: readonly GlobalTable[],
+    storage: TaskStorage,
+    limits?: LetterWriter['limits'],
+  ) {
+    this.#writer = { application, task: 'global', ...(limits && { limits }) };
     this.#storage = storage;
     this.#tables = new Map(tables.map((table) => [table.topic, table]));
     this.inputs = tables.map((table) => ({ topic: table.topic, store: table.store.spec.name }));
@@ -126,7 +132,7 @@ export class GlobalTables implements GlobalTask {
   /** A row that nobody could read would fail every record that looks it up, so it is refused here. */
   #row(table: GlobalTable, record: ConsumedRecord): RowWrite[] {
     const refuse = (reason: string, cause: unknown): RowWrite[] => {
-      this.#deadLetters.push(deadLetterOf(record, reason, cause, { application: this.#applicationId, task: 'global' }));
+      this.#deadLetters.push(deadLetterOf(record, reason, cause, this.#writer));
       return [];
     };
     if (record.key === null)

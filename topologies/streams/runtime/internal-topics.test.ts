@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Serdes, StreamsBuilder, TimeWindows } from '../index.ts';
+import { BrokerRefusalError } from '../kafka/errors.ts';
 import type { TopicSpec } from '../kafka/port.ts';
 import { ScriptedPort } from '../test/scripted-port.ts';
 import { prepareTopics } from './internal-topics.ts';
@@ -36,4 +37,39 @@ test('a changelog forgets by age only what its store forgets by age: the latest 
     'app-final-store-changelog': ['compact', undefined],
   });
   expect(made.find(({ name }) => name === 'app-final-store-changelog')?.config?.['segment.ms']).toBe('60000');
+});
+
+test("topics of the application's own take every time; brokers that do not know such bounds are asked for the rest", async () => {
+  const builder = new StreamsBuilder();
+  builder
+    .stream(text('in'))
+    .groupBy((_key, value) => value, { keySerde: Serdes.string })
+    .count({ store: 'counts' });
+  const kafka = new ScriptedPort();
+  kafka.broker.createTopic('in', 1);
+  const asked: (readonly TopicSpec[])[] = [];
+  kafka.createTopics = async (topics) => {
+    asked.push(topics);
+    if (asked.length === 1) throw new BrokerRefusalError('Topic app-counts-changelog was not created', 40);
+    for (const { name, partitions } of topics) kafka.broker.createTopic(name, partitions);
+  };
+  await prepareTopics(builder.build().plan('app'), kafka);
+  const bounds = ['message.timestamp.before.max.ms', 'message.timestamp.after.max.ms'];
+  const boundsOf = (topics: readonly TopicSpec[] = []) =>
+    topics.filter(({ name }) => name.startsWith('app-')).map(({ config }) => bounds.map((name) => config?.[name]));
+  const most = '9223372036854775807';
+  expect(asked.map(boundsOf)).toEqual([
+    [
+      [most, most],
+      [most, most],
+    ],
+    [
+      [undefined, undefined],
+      [undefined, undefined],
+    ],
+  ]);
+  expect(asked[1]?.[0]?.config).toMatchObject({ 'message.timestamp.type': 'CreateTime' });
+
+  kafka.createTopics = () => Promise.reject(new BrokerRefusalError('Topic app-counts-changelog was not created', 38));
+  await expect(prepareTopics(builder.build().plan('app'), kafka)).rejects.toThrow(/INVALID_REPLICATION_FACTOR/);
 });

@@ -1,4 +1,5 @@
 import { TopologyError } from '../errors.ts';
+import { BrokerRefusalError } from '../kafka/errors.ts';
 import type { KafkaPort, TopicSpec } from '../kafka/port.ts';
 import type { ApplicationPlan } from '../plan/application-plan.ts';
 import { checkCoPartitioning, internalWidths } from '../plan/partition-widths.ts';
@@ -45,7 +46,7 @@ export async function prepareTopics(
   const withDeadLetters = options.internalDeadLetters ? [...sources, ...internal.keys()] : sources;
   const deadLetters = withDeadLetters.map((topic) => deadLetterSpec(topic, counts));
   const wanted = [...internalSpecs(plan, [...internal, ...redrives], counts), ...deadLetters];
-  await kafka.createTopics(wanted);
+  await createAll(kafka, wanted);
   const there = await kafka.partitionCounts(wanted.map((spec) => spec.name));
   for (const spec of wanted) {
     const count = there.get(spec.name) ?? 0;
@@ -57,6 +58,19 @@ export async function prepareTopics(
     counts.set(spec.name, count);
   }
   return counts;
+}
+
+async function createAll(kafka: KafkaPort, wanted: readonly TopicSpec[]): Promise<void> {
+  try {
+    await kafka.createTopics(wanted);
+  } catch (error) {
+    if (!(error instanceof BrokerRefusalError && error.errorCode === invalidConfig)) throw error;
+    // Brokers before 3.6 do not know the bounds of times, and have none of their own. If it was something else, it is refused again.
+    const isBound = (name: string): boolean => name in anyTime;
+    const without = (config: TopicSpec['config'] = {}) =>
+      Object.fromEntries(Object.entries(config).filter(([name]) => !isBound(name)));
+    await kafka.createTopics(wanted.map((spec) => ({ ...spec, config: without(spec.config) })));
+  }
 }
 
 /** What a store is read again from must still be there then. */
@@ -107,8 +121,16 @@ function internalSpecs(
   return [...repartition, ...changelogs];
 }
 
+const invalidConfig = 40;
+
+/** Times that a source was allowed to bring must not stop the application at a topic of its own. */
+const anyTime = {
+  'message.timestamp.before.max.ms': '9223372036854775807',
+  'message.timestamp.after.max.ms': '9223372036854775807',
+};
+
 /** Record times are the engine's own: a broker that stamps its time on arrival would change every join and window behind. */
-const createTime = { 'message.timestamp.type': 'CreateTime' };
+const createTime = { 'message.timestamp.type': 'CreateTime', ...anyTime };
 
 const deadLetterSpec = (topic: string, counts: ReadonlyMap<string, number>): TopicSpec => ({
   name: deadLetterTopicOf(topic),

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ProcessingGuarantee, Serdes, StreamsBuilder, StreamsWorker } from '../index.ts';
 import { type ConsumedRecord, connectKafka, type KafkaPort } from '../kafka/index.ts';
 import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
+import { readDeadLetter } from './dead-letter.ts';
 
 let broker: KafkaBroker;
 let kafka: KafkaPort;
@@ -33,6 +34,66 @@ function follow(topic: string): { readonly records: ConsumedRecord[]; readonly c
   fetcher.assign({ topic, partition: 0 }, 0);
   return { records, close: () => fetcher.close() };
 }
+
+test.each(['exactly_once', 'at_least_once'] as const)(
+  "a record of a time that its topic does not take is a dead letter, and nothing stops: the application's own topics take it (%s)",
+  async (processingGuarantee: ProcessingGuarantee) => {
+    const [from, to, recent] = [
+      `any-${processingGuarantee}`,
+      `hour-${processingGuarantee}`,
+      `recent-${processingGuarantee}`,
+    ];
+    const text = (name: string) => ({ name, keySerde: Serdes.string, valueSerde: Serdes.string });
+    await kafka.createTopics([
+      { name: from, partitions: 1, config: { 'message.timestamp.after.max.ms': '9223372036854775807' } },
+      { name: to, partitions: 1 }, // an hour ahead, as Kafka has it
+      { name: recent, partitions: 1, config: { 'message.timestamp.before.max.ms': '86400000' } },
+    ]);
+    const builder = new StreamsBuilder();
+    const stream = builder.stream(text(from));
+    stream.to(text(to));
+    // Over a repartition topic, into a store with a changelog.
+    const counts = stream.groupBy((_key, value) => value, { keySerde: Serdes.string }).count({ store: 'counts' });
+    counts.toStream().mapValues(String).to(text(recent));
+    const now = Date.now();
+    const times = [now, now + 7_200_000, now - 90_000_000, now];
+    const producer = await kafka.producer();
+    await producer.send(
+      times.map((timestamp, index) => ({
+        topic: from,
+        partition: 0,
+        timestamp,
+        key: Buffer.from('k'),
+        value: Buffer.from(`value ${index}`),
+        headers: [],
+      })),
+    );
+    await producer.close();
+    const logged: string[] = [];
+    const applicationId = `times-${processingGuarantee}`;
+    const worker = new StreamsWorker({
+      applications: [{ applicationId, topology: builder.build() }],
+      bootstrapServers: broker.bootstrapServers,
+      stateDir,
+      instanceId: applicationId,
+      processingGuarantee,
+      onProductionError: 'dead-letter',
+      log: (_level, event, message) => logged.push(`${event}: ${message}`),
+    });
+    await worker.start();
+    const [hour, late] = [follow(to), follow(recent)];
+    const [letters, behind] = [follow(`${from}.dlq`), follow(`${applicationId}-counts-repartition.dlq`)];
+    const timesOf = ({ records }: { readonly records: readonly ConsumedRecord[] }) =>
+      records.map((record) => readDeadLetter(record).timestamp);
+    await expect
+      .poll(() => [hour, late, letters, behind].map(timesOf), { timeout: 20_000 })
+      .toEqual([[now, now - 90_000_000, now], [now, now], [now + 7_200_000], [now + 7_200_000, now - 90_000_000]]);
+    expect(letters.records[0]?.timestamp).toBeLessThan(now + 3_600_000);
+    expect(logged.filter((line) => line.startsWith('application-failed'))).toEqual([]);
+    await Promise.all([hour, late, letters, behind, worker].map((one) => one.close()));
+  },
+  60_000,
+);
 
 test.each(['exactly_once', 'at_least_once'] as const)(
   'a record too large for its topic is a dead letter, and many small ones fit it, in batches as it takes them (%s)',

@@ -12,6 +12,8 @@ import type { ProducedRecord } from '../kafka/port.ts';
 import { soleBatchSize } from '../kafka/record-batch.ts';
 import { number, setUp, sums } from '../test/scripted-run.ts';
 import { input, output } from '../test/summing.ts';
+import { readDeadLetter } from './dead-letter.ts';
+import { ProductionLimits } from './production-limits.ts';
 
 const text = (name: string) => ({ name, keySerde: Serdes.string, valueSerde: Serdes.string });
 
@@ -143,6 +145,55 @@ test('a topic that is not there is a production error, and its partition is no r
   });
 });
 
+describe('which times are taken', () => {
+  const hour = 3_600_000;
+  const limitsOf = (config: Readonly<Record<string, string>>) => {
+    const limits = new ProductionLimits();
+    const wide = { 'message.timestamp.before.max.ms': '9223372036854775807' };
+    limits.take(
+      new Map(Object.entries({ t: config, wide }).map(([topic, one]) => [topic, new Map(Object.entries(one))])),
+    );
+    return limits;
+  };
+  const takenBy = (config: Readonly<Record<string, string>>): readonly boolean[] => {
+    const limits = limitsOf(config);
+    return [2 * hour, hour / 2, -hour / 2, -2 * hour].map((distance) => limits.takesTime('t', Date.now() + distance));
+  };
+
+  test.each<[string, Readonly<Record<string, string>>, readonly boolean[]]>([
+    ['all, where nothing is said', {}, [true, true, true, true]],
+    ['up to a bound ahead', { 'message.timestamp.after.max.ms': String(hour) }, [false, true, true, true]],
+    ['up to a bound back', { 'message.timestamp.before.max.ms': String(hour) }, [true, true, true, false]],
+    [
+      'both, as older brokers say it',
+      { 'message.timestamp.difference.max.ms': String(hour) },
+      [false, true, true, false],
+    ],
+    [
+      'all, where the broker stamps its own',
+      { 'message.timestamp.type': 'LogAppendTime', 'message.timestamp.after.max.ms': String(hour) },
+      [true, true, true, true],
+    ],
+  ])('%s', (_what, config, taken) => expect(takenBy(config)).toEqual(taken));
+
+  test('the bounds of a topic are its own, and go with the clock', () => {
+    vi.useFakeTimers();
+    const limits = limitsOf({ 'message.timestamp.after.max.ms': String(hour) });
+    const soon = Date.now() + 2 * hour;
+    expect([limits.takesTime('t', soon), limits.takesTime('wide', soon)]).toEqual([false, true]);
+    vi.advanceTimersByTime(hour);
+    expect(limits.takesTime('t', soon)).toBe(true);
+    vi.useRealTimers();
+  });
+
+  test('a time that no date can say is told as it is', () => {
+    const limits = limitsOf({ 'message.timestamp.after.max.ms': String(hour) });
+    expect(limits.refusalOf('t', 9e15, null, null, [])?.message).toMatch(
+      /^a record of 9000000000000000 is \d+ ms ahead/,
+    );
+  });
+});
+
 const sizeBound = (handling: ProductionHandler) => {
   const builder = new StreamsBuilder();
   builder.stream(input).to(output);
@@ -160,6 +211,40 @@ describe('on a broker, played by hand', () => {
     await runner.start();
     await expect.poll(() => sums(port)).toEqual([1, 3]);
     expect(port.transactions.map(({ maxBytesOf }) => maxBytesOf?.(output.name))).toContain(100);
+    await runner.close();
+  });
+
+  test('a time that a topic does not take is a production error: one far ahead, and where that is bound one far back', async () => {
+    const { port, runner, logged } = sizeBound('dead-letter');
+    const bounds = { 'message.timestamp.type': 'CreateTime', 'message.timestamp.after.max.ms': '3600000' };
+    const noBound = '9223372036854775807';
+    const settings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+      [output.name]: { ...bounds, 'message.timestamp.before.max.ms': '86400000' },
+      [`${input.name}.dlq`]: { ...bounds, 'message.timestamp.before.max.ms': noBound },
+    };
+    port.topicConfigs = async (topics) =>
+      new Map(topics.map((topic) => [topic, new Map(Object.entries(settings[topic] ?? {}))]));
+    const now = Date.now();
+    const [far, near, old] = [now + 3_660_000, now + 3_540_000, now - 86_460_000];
+    const at = (timestamp: number, value: number) => ({ ...number('k', value), timestamp });
+    port.append([at(now, 1), at(far, 2), at(near, 3), at(old, 4), at(now - 86_340_000, 5)]);
+    await runner.start();
+    await expect.poll(() => sums(port)).toEqual([1, 3, 5]);
+    const letters = port.broker.records(`${input.name}.dlq`).map((letter) => readDeadLetter(letter));
+    expect(letters.map(({ timestamp, target }) => [timestamp, target])).toEqual([
+      [far, output.name],
+      [old, output.name],
+    ]);
+    expect(letters[0]?.cause).toMatch(
+      /a record of 2\d.*Z is 36\d{5} ms ahead of the clock, more than the 3600000 ms that sum-out takes\. Raise message\.timestamp\.after/,
+    );
+    expect(letters[1]?.cause).toMatch(/is 864\d{5} ms old, more than the 86400000 .* Raise message\.timestamp\.before/);
+    // The letter's own topic takes the old time, but not the one ahead.
+    const [first, second] = port.broker.records(`${input.name}.dlq`);
+    expect(headersOf(first)['record-timestamp']).toBe(String(far));
+    expect(first?.timestamp).toBeLessThan(now + 60_000);
+    expect([second?.timestamp, headersOf(second)['record-timestamp']]).toEqual([old, undefined]);
+    expect(logged.join()).not.toContain('application-failed');
     await runner.close();
   });
 

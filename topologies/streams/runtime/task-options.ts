@@ -23,7 +23,7 @@ export interface TaskOptions {
   /** Default `fail`. */
   readonly onProductionError?: ProductionHandler;
   /** What the topics do not take; absent: nothing is known. */
-  readonly limits?: Pick<ProductionLimits, 'refusalOf' | 'maxBytesOf'>;
+  readonly limits?: Pick<ProductionLimits, 'refusalOf' | 'maxBytesOf' | 'takesTime'>;
   /** What holds the records of a commit. Default: a `RecordPack`. */
   readonly collector?: () => RecordCollector;
   /** It may have become ready by itself: a call was answered, or a piped operator failed on a timer of its own. */

@@ -30,7 +30,7 @@ export class TaskOutputs {
     this.#taken = this.#collector();
     this.#taskId = taskId;
     this.#firstInput = firstInput;
-    this.#letters = { application, task: taskId, ...(limits && { maxBytesOf: (topic) => limits.maxBytesOf(topic) }) };
+    this.#letters = { application, task: taskId, ...(limits && { limits }) };
   }
 
   get length(): number {
@@ -51,7 +51,7 @@ export class TaskOutputs {
     headers: readonly Header[],
     current: RecordMetadata | null,
   ): void {
-    const refusal = this.#options.limits?.refusalOf(topic, key, value, headers) ?? null;
+    const refusal = this.#options.limits?.refusalOf(topic, timestamp, key, value, headers) ?? null;
     if (refusal === null) this.#records.append(topic, partition, timestamp, key, value, headers);
     else this.refuse(node, { topic, partition, timestamp, key, value, headers }, refusal, current);
   }
@@ -61,7 +61,7 @@ export class TaskOutputs {
    * @throws TaskFailedError – state that its changelog does not take would be lost with this instance, so it cannot be left out
    */
   pushState(topic: string, partition: number, { timestamp, key, value }: DirtyRow): void {
-    const refusal = this.#options.limits?.refusalOf(topic, key, value, noHeaders) ?? null;
+    const refusal = this.#options.limits?.refusalOf(topic, timestamp, key, value, noHeaders) ?? null;
     if (refusal !== null) throw new TaskFailedError(this.#taskId, null, refusal);
     this.#records.append(topic, partition, timestamp, key, value, noHeaders);
   }
