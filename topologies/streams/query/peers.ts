@@ -1,5 +1,7 @@
+import type { Log } from '../runtime/log.ts';
 import type { QueryAddress, QueryDirectory } from './directory.ts';
 import type { RowAnswer, TasksHere } from './queried-instance.ts';
+import type { QueryToken } from './query-token.ts';
 import { decodeAnswer, encodeQuery } from './row-codec.ts';
 import type { RowQuery } from './row-query.ts';
 
@@ -9,6 +11,9 @@ export interface PeersOptions {
   readonly directory: QueryDirectory;
   /** How long another instance may take, ms. */
   readonly timeoutMs: number;
+  /** What they are shown; null: nothing. */
+  readonly token: QueryToken | null;
+  readonly log: Log;
 }
 
 export interface Peer {
@@ -23,6 +28,8 @@ const shunnedMs = 1_000;
 export class Peers {
   readonly #options: PeersOptions;
   readonly #shunned = new Map<string, number>();
+  /** Those that do not take our token; told once, until they do. */
+  readonly #refusing = new Set<string>();
   #known: readonly Peer[] = [];
   #refreshing: Promise<void> | null = null;
 
@@ -79,16 +86,31 @@ export class Peers {
     return answers.filter((answer) => answer !== null);
   }
 
+  #tell({ instanceId }: QueryAddress, base: string, status: number): void {
+    if (status !== 401) this.#refusing.delete(base);
+    if (status !== 401 || this.#refusing.has(base)) return;
+    this.#refusing.add(base);
+    const { applicationId, log } = this.#options;
+    const text = `${applicationId}: ${instanceId} at ${base} answers no queries of this instance, so what it has is missing or stale here: give both the same queryToken`;
+    log('warn', 'query-refused', text, { applicationId, instanceId });
+  }
+
   /** Null: no answer, or a refusal. */
   async #ask(address: QueryAddress, path: string, body: string | null): Promise<string | null> {
     const base = `http://${address.host}:${address.port}`;
     if (performance.now() < (this.#shunned.get(base) ?? 0)) return null;
+    const { token, timeoutMs } = this.#options;
     try {
       const response = await fetch(base + path, {
-        ...(body !== null && { method: 'POST', body, headers: { 'content-type': 'application/json' } }),
-        signal: AbortSignal.timeout(this.#options.timeoutMs),
+        ...(body !== null && { method: 'POST', body }),
+        headers: {
+          ...(body !== null && { 'content-type': 'application/json' }),
+          ...(token !== null && { authorization: token.authorization }),
+        },
+        signal: AbortSignal.timeout(timeoutMs),
       });
       const text = await response.text();
+      this.#tell(address, base, response.status);
       return response.ok ? text : null;
     } catch {
       this.#shunned.set(base, performance.now() + shunnedMs); // gone or frozen: others may know

@@ -299,6 +299,63 @@ describe('two instances', () => {
     await expect.poll(() => sums.get(theirs)).toMatchObject({ value: 5, stale: false });
   });
 
+  test('with a token only instances that have it are answered; who has another is told once why its answers are stale', async () => {
+    const port = portOf(2);
+    const shares = new Map([['two', 1]]);
+    port.onJoin = async (member) => {
+      const all = port.assignment(member, 1);
+      const partition = shares.get(member.groupInstanceId) ?? 0;
+      return { ...all, partitions: all.partitions.filter((one) => one.partition === partition) };
+    };
+    const queryDirectory = directory();
+    const logged: string[] = [];
+    const withToken = (queryToken: StreamsWorkerOptions['queryToken'], instanceId: string) =>
+      workerOf(port, summing(), {
+        instanceId,
+        queryDirectory,
+        queryEndpoint: { host: '127.0.0.1', port: 0 },
+        ...(queryToken !== undefined && { queryToken }),
+        log: (_level, event, message) => logged.push(`${event}: ${message}`),
+      });
+    const owner = withToken(['new', 'old'], 'two');
+    await owner.start();
+    const key = keyOf(1);
+    port.append([{ ...number(key, 4), partition: 1 }]);
+
+    const url = `http://127.0.0.1:${owner.queryAddress?.port}/tasks?application=app`;
+    const answered = async (authorization?: string) =>
+      (await fetch(url, { headers: { ...(authorization && { authorization }) } })).status;
+    const wrong = [undefined, 'Bearer', 'Bearer ', 'Bearer newer', 'bearer new', 'Basic new', 'new'];
+    expect(await Promise.all(wrong.map(answered))).toEqual(wrong.map(() => 401));
+    expect([await answered('Bearer new'), await answered('Bearer old')]).toEqual([200, 200]);
+    const refused = await fetch(url);
+    expect(refused.headers.get('www-authenticate')).toBe('Bearer');
+    expect(await refused.json()).toEqual({
+      error: expect.stringMatching(/nothing was read\. Give .* the same queryToken/),
+    });
+
+    const asker = async (queryToken: StreamsWorkerOptions['queryToken'], instanceId: string) => {
+      const worker = withToken(queryToken, instanceId);
+      await worker.start();
+      return worker.query('app').store<string, number>('sums');
+    };
+    const old = await asker('old', 'with-old');
+    await expect.poll(() => old.get(key)).toMatchObject({ value: 4, stale: false });
+    expect(logged.filter((line) => line.startsWith('query-refused'))).toEqual([]);
+
+    const stranger = await asker(undefined, 'without');
+    for (let time = 0; time < 3; time += 1) expect(await stranger.get(key)).toMatchObject({ value: null, stale: true });
+    const told = logged.filter((line) => line.startsWith('query-refused'));
+    expect(told.filter((line) => line.includes(': two at http://127.0.0.1:'))).toHaveLength(1);
+    expect(told[0]).toMatch(/give both the same queryToken$/);
+  });
+
+  test.each([[''], ['two words'], [[]], [['good', 'line\nbreak']]])('a token %j is refused', (queryToken) => {
+    expect(() => workerOf(portOf(), summing(), { queryToken, stateDir: '/nowhere' })).toThrow(
+      /queryToken has none, or one that is empty.*nothing was started/,
+    );
+  });
+
   test('an endpoint refuses what it cannot answer, and goes on', async () => {
     const port = portOf();
     const worker = workerOf(port, summing(), { queryEndpoint: { host: '127.0.0.1', port: 0 } });

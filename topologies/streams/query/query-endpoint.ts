@@ -2,10 +2,11 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { QueryError } from '../errors.ts';
 import type { QueryAddress, QueryDirectory } from './directory.ts';
 import type { AnsweringInstance } from './queried-instance.ts';
+import type { QueryToken } from './query-token.ts';
 import { decodeQuery, encodeAnswer } from './row-codec.ts';
 
 export interface QueryEndpointOptions {
-  /** Address to listen on. Whoever reaches it can read every store: keep it to a network of your own. */
+  /** Address to listen on. Without a `queryToken` whoever reaches it can read every store: keep it to a network of your own. */
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
@@ -17,14 +18,18 @@ const largestQuery = 64 * 1024;
 
 /**
  * Answers other instances from what this one has, and never asks on:
- * `GET /tasks?application=` which tasks are here, `POST /rows` the rows of one partition (404: no such application or store, 400: not a query).
+ * `GET /tasks?application=` which tasks are here, `POST /rows` the rows of one partition (404: no such application or store, 400: not a query,
+ * 401: without the token).
  */
 export class QueryEndpoint {
   readonly #instanceId: string;
   readonly #applications: ReadonlyMap<string, AnsweringInstance>;
+  readonly #token: QueryToken | null;
   #server: Server | null = null;
 
-  constructor(instanceId: string, applications: ReadonlyMap<string, AnsweringInstance>) {
+  /** @param token null: everybody is answered */
+  constructor(instanceId: string, applications: ReadonlyMap<string, AnsweringInstance>, token: QueryToken | null) {
+    this.#token = token;
     this.#instanceId = instanceId;
     this.#applications = applications;
   }
@@ -40,7 +45,11 @@ export class QueryEndpoint {
   async #listen({ host, port }: QueryEndpointOptions): Promise<number> {
     const server = createServer((request, response) => {
       void this.#answer(request).then(({ status, body }) => {
-        response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+        response.writeHead(status, {
+          'content-type': 'application/json',
+          'cache-control': 'no-store',
+          ...(status === 401 && { 'www-authenticate': 'Bearer' }),
+        });
         response.end(body);
       });
     });
@@ -61,6 +70,11 @@ export class QueryEndpoint {
       status,
       body: JSON.stringify({ error: error instanceof Error ? error.message : String(error) }),
     });
+    if (this.#token?.admits(request.headers.authorization) === false)
+      return fault(
+        401,
+        'only who shows the token of these instances is answered (Authorization: Bearer …); nothing was read. Give the asker the same queryToken.',
+      );
     try {
       const url = new URL(request.url ?? '/', 'http://here');
       if (request.method === 'GET' && url.pathname === '/tasks') {

@@ -2,11 +2,13 @@ import { QueryError } from '../errors.ts';
 import type { KafkaPort } from '../kafka/port.ts';
 import type { Topology } from '../plan/topology.ts';
 import type { LocalState } from '../runtime/local-state.ts';
+import type { Log } from '../runtime/log.ts';
 import { ApplicationQueries } from './application-queries.ts';
 import type { QueryAddress, QueryDirectory } from './directory.ts';
 import { LocalRows } from './local-rows.ts';
 import { Peers } from './peers.ts';
 import { QueryEndpoint, type QueryEndpointOptions } from './query-endpoint.ts';
+import type { QueryToken } from './query-token.ts';
 import type { StoreChanges } from './store-changes.ts';
 
 export interface QueryServiceOptions {
@@ -15,6 +17,9 @@ export interface QueryServiceOptions {
   readonly queryEndpoint?: QueryEndpointOptions;
   readonly queryDirectory?: QueryDirectory;
   readonly queryTimeoutMs?: number;
+  /** Null: everybody is answered. */
+  readonly token: QueryToken | null;
+  readonly log?: Log;
 }
 
 /** One application, as it runs here. */
@@ -44,7 +49,7 @@ export class QueryService {
     locals: readonly QueriedApplication[],
   ) {
     this.#options = options;
-    const { instanceId, queryDirectory: directory, queryTimeoutMs: timeoutMs = 1_000 } = options;
+    const { instanceId, queryDirectory: directory, queryTimeoutMs: timeoutMs = 1_000, token, log = () => {} } = options;
     const here = new Map<string, LocalApplication>();
     options.applications.forEach(({ applicationId, topology }, at) => {
       const application = locals[at];
@@ -56,14 +61,14 @@ export class QueryService {
         kafka,
         local: () => application.local,
       });
-      const peers = directory && new Peers({ applicationId, instanceId, directory, timeoutMs });
+      const peers = directory && new Peers({ applicationId, instanceId, directory, timeoutMs, token, log });
       const { changes } = application;
       here.set(applicationId, { rows, changes });
       this.#applications.set(applicationId, new ApplicationQueries(applicationId, rows, peers ?? null, changes));
     });
     this.#locals = here;
     const rowsOf = [...here].map(([applicationId, { rows }]): [string, LocalRows] => [applicationId, rows]);
-    this.#endpoint = new QueryEndpoint(instanceId, new Map(rowsOf));
+    this.#endpoint = new QueryEndpoint(instanceId, new Map(rowsOf), token);
   }
 
   get address(): QueryAddress | null {

@@ -5,11 +5,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type QueryAddress, QueryError, StreamsWorker, type StreamsWorkerOptions } from '../index.ts';
 import { partitionForKey } from '../kafka/partitioner.ts';
 import type { MembershipOptions } from '../kafka/port.ts';
+import { QueryToken } from '../query/query-token.ts';
 import type { PooledData } from '../test/pooled-summing.ts';
 import { ScriptedPort } from '../test/scripted-port.ts';
 import { number } from '../test/scripted-run.ts';
 import { input, output, summing } from '../test/summing.ts';
-import { PoolQueries } from './pool-queries.ts';
+import { PoolQueries, type PoolQueriesOptions } from './pool-queries.ts';
 import type { AskedThread } from './supervised-thread.ts';
 import { answersOf } from './thread-answers.ts';
 
@@ -64,7 +65,7 @@ function directory() {
   return { known, announce: (self: QueryAddress) => void known.push(self), instances: () => known };
 }
 
-async function started(options: { readonly queryDirectory?: ReturnType<typeof directory> } = {}) {
+async function started(options: Partial<Pick<PoolQueriesOptions, 'queryDirectory' | 'token'>> = {}) {
   const workers = [workerOf('pool-0'), workerOf('pool-1')];
   const threads = workers.map(threadOf);
   const queries = new PoolQueries({
@@ -79,6 +80,8 @@ async function started(options: { readonly queryDirectory?: ReturnType<typeof di
     threads,
     parkDeadLetters: false,
     timeoutMs: 1_000,
+    token: null,
+    log: () => {},
     queryEndpoint: { host: '127.0.0.1', port: 0 },
     ...options,
   });
@@ -138,9 +141,14 @@ describe('the threads of a pool as one instance', () => {
 
   test('and of others: they ask its endpoint, and it asks theirs', async () => {
     const queryDirectory = directory();
-    const other = workerOf('other', { queryDirectory, queryEndpoint: { host: '127.0.0.1', port: 0 } });
+    const other = workerOf('other', {
+      queryDirectory,
+      queryToken: 'us',
+      queryEndpoint: { host: '127.0.0.1', port: 0 },
+    });
     await other.start();
-    const { sums, queries } = await started({ queryDirectory });
+    const { sums, queries } = await started({ queryDirectory, token: new QueryToken('us') });
+    expect((await fetch(`http://127.0.0.1:${queries.address?.port}/tasks?application=app`)).status).toBe(401);
     expect(queryDirectory.known.at(-1)).toEqual(queries.address);
     port.append([one(0, 3), one(1, 4), one(2, 5)]);
     await expect.poll(() => sums.get(keyOf(2))).toMatchObject({ value: 5, stale: false });

@@ -4,7 +4,9 @@ import type { QueryAddress, QueryDirectory } from '../query/directory.ts';
 import { Peers } from '../query/peers.ts';
 import { QueryEndpoint, type QueryEndpointOptions } from '../query/query-endpoint.ts';
 import { known } from '../query/query-service.ts';
+import type { QueryToken } from '../query/query-token.ts';
 import { loadTopology } from './application-module.ts';
+import type { Log } from './log.ts';
 import { PooledChanges } from './pooled-changes.ts';
 import { PooledInstance, PooledRows } from './pooled-rows.ts';
 import type { AskedThread } from './supervised-thread.ts';
@@ -19,6 +21,9 @@ export interface PoolQueriesOptions {
   readonly queryDirectory?: QueryDirectory | undefined;
   /** How long a thread, or another instance, may take. */
   readonly timeoutMs: number;
+  /** Null: everybody is answered. */
+  readonly token: QueryToken | null;
+  readonly log: Log;
 }
 
 /** The queries of a pool: its own, and those of other instances, to which it is one instance with one endpoint. */
@@ -32,14 +37,14 @@ export class PoolQueries {
 
   constructor(options: PoolQueriesOptions) {
     this.#options = options;
-    const { applications, instanceId, threads, timeoutMs } = options;
+    const { applications, instanceId, threads, timeoutMs, token } = options;
     this.#rows = new Map(
       applications.map(({ applicationId }) => [
         applicationId,
         new PooledRows({ applicationId, instanceId, threads, timeoutMs }),
       ]),
     );
-    this.#endpoint = new QueryEndpoint(instanceId, this.#rows);
+    this.#endpoint = new QueryEndpoint(instanceId, this.#rows, token);
   }
 
   get address(): QueryAddress | null {
@@ -56,9 +61,9 @@ export class PoolQueries {
   }
 
   async #open(applicationId: string, rows: PooledRows): Promise<ApplicationQueries> {
-    const { instanceId, queryDirectory: directory, timeoutMs, threads } = this.#options;
+    const { instanceId, queryDirectory: directory, timeoutMs, threads, token, log } = this.#options;
     const here = new PooledInstance(applicationId, await this.#topologyOf(applicationId), rows);
-    const peers = directory && new Peers({ applicationId, instanceId, directory, timeoutMs });
+    const peers = directory && new Peers({ applicationId, instanceId, directory, timeoutMs, token, log });
     return new ApplicationQueries(applicationId, here, peers ?? null, new PooledChanges(applicationId, threads));
   }
 

@@ -7,6 +7,7 @@ import type { MetricFamily } from '../metrics/metric-families.ts';
 import { pooledFamilies } from '../metrics/pooled-families.ts';
 import type { ApplicationQueries } from '../query/application-queries.ts';
 import type { QueryAddress } from '../query/directory.ts';
+import { queryTokenOf } from '../query/query-token.ts';
 import { StateFolder } from '../state/state-folder.ts';
 import { type ModuleApplication, moduleUrl } from './application-module.ts';
 import type { ApplicationState } from './application-runner.ts';
@@ -20,7 +21,7 @@ import { chosenOf, type StreamsWorkerOptions, worstOf } from './worker.ts';
 /** Those of a StreamsWorker go for each thread; to the queries of others the pool is one instance. */
 export interface StreamsPoolOptions
   extends Pick<KafkaConnection, 'bootstrapServers' | 'ssl' | 'sasl'>,
-    Pick<StreamsWorkerOptions, 'queryEndpoint' | 'queryDirectory' | 'queryTimeoutMs'>,
+    Pick<StreamsWorkerOptions, 'queryEndpoint' | 'queryDirectory' | 'queryTimeoutMs' | 'queryToken'>,
     ThreadSettings {
   readonly applications: readonly ModuleApplication[];
   /** Threads; each runs all applications, as the instance `<instanceId>-<n>` of their groups. Default 1. */
@@ -63,7 +64,7 @@ export class StreamsPool {
   #paused: ReadonlySet<string> = new Set();
 
   /**
-   * @throws InvalidArgumentError – `workers` is no whole number above 0
+   * @throws InvalidArgumentError – `workers` is no whole number above 0, `queryToken` no token
    * @throws StateFolderInUseError
    */
   constructor(options: StreamsPoolOptions) {
@@ -73,7 +74,9 @@ export class StreamsPool {
       log: () => {},
       ...options,
     };
-    const { bootstrapServers, ssl, sasl, queryEndpoint, queryDirectory, queryTimeoutMs = 1_000, ...settings } = rest;
+    const { bootstrapServers, ssl, sasl, queryEndpoint, queryDirectory, queryTimeoutMs, queryToken, ...settings } =
+      rest;
+    const token = queryTokenOf(queryToken);
     if (!(Number.isInteger(workers) && workers > 0))
       throw new InvalidArgumentError(`workers is ${workers}, not a whole number above 0; nothing was started`);
     const folder = instanceId === undefined ? stateDir : join(stateDir, instanceId);
@@ -109,7 +112,9 @@ export class StreamsPool {
       parkDeadLetters: settings.parkDeadLetters ?? false,
       queryEndpoint,
       queryDirectory,
-      timeoutMs: queryTimeoutMs,
+      timeoutMs: queryTimeoutMs ?? 1_000,
+      token,
+      log,
     });
     const ids = modules.map(({ applicationId }) => applicationId);
     this.#applicationIds = ids;

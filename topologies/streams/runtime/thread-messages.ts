@@ -27,6 +27,7 @@ export interface ThreadSettings
     | 'queryEndpoint'
     | 'queryDirectory'
     | 'queryTimeoutMs'
+    | 'queryToken'
   > {
   /** What a module exports under this name comes before it. */
   readonly onFailure?: FailureHandling;

@@ -11,6 +11,7 @@ import type { ApplicationQueries } from '../query/application-queries.ts';
 import type { QueryAddress, QueryDirectory } from '../query/directory.ts';
 import type { QueryEndpointOptions } from '../query/query-endpoint.ts';
 import { type LocalApplication, QueryService } from '../query/query-service.ts';
+import { queryTokenOf } from '../query/query-token.ts';
 import { StateFolder } from '../state/state-folder.ts';
 import { ApplicationTracing } from '../tracing/application-tracing.ts';
 import type { TracingOptions } from '../tracing/tracer.ts';
@@ -97,6 +98,11 @@ export interface StreamsWorkerOptions {
   readonly queryDirectory?: QueryDirectory;
   /** How long another instance may take to answer a query. Default 1000. */
   readonly queryTimeoutMs?: number;
+  /**
+   * What instances show each other: the own endpoint answers nobody else. The same on all; of several all are accepted and the first is sent.
+   * Absent: everybody is answered.
+   */
+  readonly queryToken?: string | readonly string[];
 }
 
 /** @throws InvalidArgumentError */
@@ -182,6 +188,7 @@ export class StreamsWorker {
     }
     const sharing = sharingOf(options);
     const { stateCleanupDelayMs = 600_000 } = options;
+    const token = queryTokenOf(options.queryToken);
     if (!(stateCleanupDelayMs > 0))
       throw new InvalidArgumentError(
         `stateCleanupDelayMs is ${stateCleanupDelayMs}, but must be above 0 (Infinity: never); nothing was started.`,
@@ -226,7 +233,7 @@ export class StreamsWorker {
           ...(tracing && { tracing: new ApplicationTracing(applicationId, tracing) }),
         }),
     );
-    this.#queries = new QueryService({ ...options, instanceId }, this.#port, this.#runners);
+    this.#queries = new QueryService({ ...options, instanceId, token }, this.#port, this.#runners);
     const ids = options.applications.map((application) => application.applicationId);
     this.states$ = combineLatest(this.#runners.map((runner) => runner.state$)).pipe(
       map((states) => new Map(states.map((state, index) => [ids[index] ?? '', state]))),
