@@ -26,33 +26,68 @@ const programs = {
 };
 
 const [name = '', ...rest] = process.argv.slice(2);
-const program = programs[name];
-if (program !== undefined) {
+if (Object.hasOwn(programs, name)) {
   installPackages();
-  process.exit(run('node', [program.file, ...rest]));
+  process.exit(run('node', [programs[name].file, ...rest]));
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { rounds: { type: 'string' }, seed: { type: 'string' } },
-});
-const proof = proofs[positionals[0] ?? ''];
-const rounds = Number(values.rounds ?? proof?.rounds);
-const first = Number(values.seed ?? Date.now() % 1_000_000);
-if (proof === undefined || !Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(first)) {
-  console.error('usage: npm run chaos -- NAME [--rounds N] [--seed S]; nothing was run. There are:');
-  for (const [name, { what }] of Object.entries({ ...proofs, ...programs }))
-    console.error(`  ${name.padEnd(13)} ${what}`);
+const usage = [
+  'npm run chaos -- NAME [options]',
+  ...Object.entries({ ...proofs, ...programs }).map(([one, { what }]) => `  ${one.padEnd(13)} ${what}`),
+  '',
+  '  --rounds N    how often, each with a seed of its own (crash 3, simulation 20)',
+  '  --seed N      of the first round (otherwise by the clock)',
+  '  crash-matrix has options of its own: npm run chaos -- crash-matrix --help',
+].join('\n');
+const refuse = (why) => {
+  console.error(`${why}; nothing was run.\n\n${usage}`);
   process.exit(2);
+};
+
+function optionsOf() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        rounds: { type: 'string' },
+        seed: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    if (!String(error?.code).startsWith('ERR_PARSE_ARGS')) throw error;
+    const [what] = error.message.split('. '); // Node goes on with how to write what begins with a dash
+    return refuse(what.replace(/\.$/, ''));
+  }
 }
+
+function wholeNumber(what, text, least) {
+  const number = Number(text);
+  if (String(text).trim() !== '' && Number.isInteger(number) && number >= least) return number;
+  return refuse(`${what} ${text}: a whole number of at least ${least} is needed`);
+}
+
+const { values, positionals } = optionsOf();
+if (values.help || process.argv.length === 2) {
+  console.log(usage);
+  process.exit(0);
+}
+const [wanted, ...others] = positionals;
+if (wanted === undefined) refuse('which proof is not said');
+if (others.length > 0) refuse(`${others.join(' ')}: one name at a time`);
+if (Object.hasOwn(programs, wanted)) refuse(`${wanted} must come before its options`);
+if (!Object.hasOwn(proofs, wanted)) refuse(`there is no proof ${JSON.stringify(wanted)}`);
+const proof = proofs[wanted];
+const rounds = wholeNumber('--rounds', values.rounds ?? proof.rounds, 1);
+const first = wholeNumber('--seed', values.seed ?? Date.now() % 1_000_000, 0);
 
 installPackages();
 const red = [];
 for (let round = 0; round < rounds; round += 1) {
   const seed = first + round * proof.step;
-  console.error(`\n${positionals[0]}: round ${round + 1} of ${rounds}, seed ${seed}`);
+  console.error(`\n${wanted}: round ${round + 1} of ${rounds}, seed ${seed}`);
   if (run('vitest', ['run', ...proof.vitest], { env: { BOOKSTREAM_SEED: String(seed) } }) !== 0) red.push(seed);
 }
 console.log(`${rounds - red.length} passed, ${red.length} failed`);
-for (const seed of red) console.log(`again: npm run chaos -- ${positionals[0]} --rounds 1 --seed ${seed}`);
+for (const seed of red) console.log(`again: npm run chaos -- ${wanted} --rounds 1 --seed ${seed}`);
 process.exit(red.length === 0 ? 0 : 1);

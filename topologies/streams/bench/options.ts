@@ -11,21 +11,27 @@ export function headOf(file: string): string {
     .join('\n');
 }
 
-/** Says what is wrong and how it is used, and ends the process with 2. */
-export function refuse(file: string, why: string): never {
-  console.error(`${why}; nothing was measured.\n\n${headOf(file)}`);
+/** Says what is wrong and how it is used, and ends the process with 2. @param also behind the head of the file */
+export function refuse(file: string, why: string, also = ''): never {
+  const done = file.endsWith('.bench.ts') ? 'measured' : 'run';
+  console.error(`${why}; nothing was ${done}.\n\n${headOf(file)}${also}`);
   process.exit(2);
 }
 
 /**
- * The arguments of a benchmark, as `parseArgs` reads them. `--help` prints the head of the file and ends the process with 0; what is no option ends
+ * The arguments of a benchmark, or of another program that is told by its head, as `parseArgs` reads them. `--help` prints the head of the file and ends the process with 0; what is no option ends
  * it with 2.
- * @param file of the benchmark: `import.meta.filename`
+ * @param file of the program: `import.meta.filename`
+ * @param also behind the head of the file
  */
-export function optionsOf<const T extends ParseArgsConfig>(file: string, config: T): ReturnType<typeof parseArgs<T>> {
+export function optionsOf<const T extends ParseArgsConfig>(
+  file: string,
+  config: T,
+  also = '',
+): ReturnType<typeof parseArgs<T>> {
   const args = process.argv.slice(2);
   if (args.includes('--help') || args.includes('-h')) {
-    console.log(headOf(file));
+    console.log(headOf(file) + also);
     process.exit(0);
   }
   try {
@@ -34,7 +40,7 @@ export function optionsOf<const T extends ParseArgsConfig>(file: string, config:
     if (!(error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')))
       throw error;
     const [what] = error.message.split('. '); // Node goes on with how to write what begins with a dash
-    return refuse(file, String(what).replace(/\.$/, ''));
+    return refuse(file, String(what).replace(/\.$/, ''), also);
   }
 }
 

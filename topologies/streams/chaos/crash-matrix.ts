@@ -2,35 +2,35 @@
 //   --seed N      which commits are hit, and when (otherwise by the clock)    --rows a,b    only these
 //   --orders N    of each row (100,000)                                       --short       as `npm test` runs them, 2,000 orders
 //   --mode M      exactly_once (default), or at_least_once to see the rows fail    --json   one JSON object a row on stdout
-import { parseArgs } from 'node:util';
+import { optionsOf, refuse, wholeNumber } from '../bench/options.ts';
 import { type Ground, openGround } from './ground.ts';
 import { rows } from './rows.ts';
 import { type RowResult, runRow } from './run-row.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    rows: { type: 'string' },
-    orders: { type: 'string' },
-    mode: { type: 'string', default: 'exactly_once' },
-    short: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
+const file = import.meta.filename;
+const listed = `\n\nThe rows:\n${rows.map(({ name, what }) => `  ${name.padEnd(26)} ${what}`).join('\n')}`;
+const { values: options } = optionsOf(
+  file,
+  {
+    options: {
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      rows: { type: 'string' },
+      orders: { type: 'string' },
+      mode: { type: 'string', default: 'exactly_once' },
+      short: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
   },
-});
+  listed,
+);
 const { mode } = options;
-const seed = Number(options.seed);
-const orders = Number(options.orders ?? (options.short ? 2_000 : 100_000));
+const seed = wholeNumber(file, '--seed', options.seed, 0);
+const orders = wholeNumber(file, '--orders', options.orders ?? (options.short ? '2000' : '100000'));
 const wanted = options.rows?.split(',') ?? rows.map(({ name }) => name);
 const unknown = wanted.filter((name) => !rows.some((row) => row.name === name));
-const refuse = (why: string): never => {
-  console.error(`${why}; nothing was run. The rows:`);
-  for (const { name, what } of rows) console.error(`  ${name.padEnd(26)} ${what}`);
-  process.exit(2);
-};
-if (unknown.length > 0) refuse(`--rows ${unknown.join(',')}: there are no such rows`);
-if (!Number.isInteger(seed)) refuse(`--seed ${options.seed} is no whole number`);
-if (!(Number.isInteger(orders) && orders > 0)) refuse(`--orders ${options.orders} is no whole number above 0`);
-if (mode !== 'exactly_once' && mode !== 'at_least_once') throw refuse(`--mode ${mode} is not known`);
+if (unknown.length > 0) refuse(file, `--rows ${unknown.join(',')}: there are no such rows`, listed);
+if (mode !== 'exactly_once' && mode !== 'at_least_once')
+  throw refuse(file, `--mode ${mode}: exactly_once or at_least_once is needed`);
 
 const say = (line: string): void => (options.json ? console.error(line) : console.log(line));
 const again = (row: string): string =>
