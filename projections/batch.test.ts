@@ -10,6 +10,7 @@ import { books, catalogue } from './catalogue/projection.ts';
 import { ContentHash } from './content-hash.ts';
 import { notifications } from './notifications/projection.ts';
 import { orders } from './orders/projection.ts';
+import { table } from './projection.ts';
 import { fromJson, toJson } from './row.ts';
 import { bookCreated, orderView, priceChanged } from './test/events.ts';
 
@@ -162,4 +163,10 @@ test("tables come in the projection's order, though the first record has rows in
     records,
   );
   expect([...fold(decoded, new Map()).changed.keys()]).toEqual([rows, inbox]);
+});
+
+test('rows that never change cannot be taken away by a tombstone', () => {
+  const { name, topic, columns } = orders.tables[0] ?? {};
+  const options = { name, topic, columns, key: 'orderId', keys: () => [], fold: () => null };
+  expect(() => table({ ...options, appendOnly: true, tombstones: true } as never)).toThrow(TypeError);
 });

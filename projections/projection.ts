@@ -33,7 +33,7 @@ export interface TableOptions<E, R extends object> {
   readonly fold: (row: R | null, event: E, at: At) => R | null;
   /** A row never changes once it is there, so a rebuild need not keep it in memory. The first event of a key wins. */
   readonly appendOnly?: boolean;
-  /** On a compacted topic: a record without a value takes away the row whose key is the record's. */
+  /** On a compacted topic: a record without a value takes away the row whose key is the record's. Not for rows that never change. */
   readonly tombstones?: boolean;
   /** Beside the key's own: columns as SQL writes them (Postgres), or property → direction (Mongo). */
   readonly indexes?: readonly Index<R>[];
@@ -64,7 +64,11 @@ export interface TableOf<R extends object> extends Table {
   readonly row?: R;
 }
 
+/** @throws TypeError – rows that never change cannot be taken away */
 export function table<E, R extends object>(options: TableOptions<E, R>): TableOf<R> {
+  if (options.appendOnly && options.tombstones) {
+    throw new TypeError(`${options.name} is append-only, so it cannot take tombstones; leave one of the two out.`);
+  }
   return {
     appendOnly: false,
     tombstones: false,

@@ -2,7 +2,6 @@ import { RegistryUnavailableError, useLocalSchemas } from '@bookstream/schemas/s
 import { dlqOf, topics } from '@bookstream/schemas/topics';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { projections } from './all.ts';
-import { decode, fold, keysOf, tablesOf } from './batch.ts';
 import { catalogue } from './catalogue/projection.ts';
 import { bookById } from './catalogue/queries.ts';
 import { FencedError } from './errors.ts';
@@ -10,7 +9,7 @@ import { orders } from './orders/projection.ts';
 import { orderById, timelineAfter } from './orders/queries.ts';
 import type { Projection } from './projection.ts';
 import { Projector } from './projector.ts';
-import type { Claim, Sink, Work } from './sink.ts';
+import type { Sink } from './sink.ts';
 import { MongoSink } from './sinks/mongo.ts';
 import { PostgresSink } from './sinks/postgres.ts';
 import { stock, stockRows } from './stock/projection.ts';
@@ -27,6 +26,7 @@ import {
   toppedUp,
 } from './test/events.ts';
 import { InMemoryPort } from './test/in-memory-port.ts';
+import { pausedIn, workUpTo } from './test/work-of.ts';
 import { wallet } from './wallet/projection.ts';
 import { walletOf } from './wallet/queries.ts';
 
@@ -223,18 +223,6 @@ test('two instances share the partitions, and one that leaves leaves nothing beh
   await until('second', all, (n) => n === 40);
 });
 
-/** What a follower does with one batch, by hand: a process can then stop anywhere. */
-function workOf(projection: Projection, port: InMemoryPort, claim: Claim, to: number): Work {
-  const records = [...port.broker.fetch(claim, claim.nextOffset).records].filter((record) => record.offset < to);
-  const { decoded } = decode(tablesOf(projection, claim.topic), records);
-  return {
-    from: claim.nextOffset,
-    next: to,
-    keys: keysOf(decoded),
-    fold: async (held) => fold(decoded, held).changed,
-  };
-}
-
 describe.each(['postgres', 'mongo'] as const)('%s', (engine) => {
   const projection = engine === 'postgres' ? wallet : stock;
   const topic = engine === 'postgres' ? topics.walletsEvents : topics.stockEvents;
@@ -261,14 +249,14 @@ describe.each(['postgres', 'mongo'] as const)('%s', (engine) => {
     put(shop.port, 2);
     put(shop.port, 3);
     const zombie = await sink.claim(projection.name, 1, topic.name, partition, true);
-    await sink.apply(zombie, workOf(projection, shop.port, zombie, 1));
-    const late = workOf(projection, shop.port, { ...zombie, nextOffset: 1 }, 2);
+    await sink.apply(zombie, workUpTo(projection, shop.port, zombie, 1));
+    const late = workUpTo(projection, shop.port, { ...zombie, nextOffset: 1 }, 2);
 
     const owner = await sink.claim(projection.name, 1, topic.name, partition, true);
     expect(owner.nextOffset).toBe(1);
     await expect(sink.apply({ ...zombie, nextOffset: 1 }, late)).rejects.toThrow(FencedError);
     expect(await seen(shop)).toBe(1);
-    await sink.apply(owner, workOf(projection, shop.port, owner, 3));
+    await sink.apply(owner, workUpTo(projection, shop.port, owner, 3));
     await expect(sink.apply({ ...zombie, nextOffset: 1 }, late)).rejects.toThrow(FencedError);
     expect(await seen(shop)).toBe(3);
     expect(await sink.checkpoints(projection.name, 1)).toEqual([{ topic: topic.name, partition, nextOffset: 3 }]);
@@ -282,33 +270,15 @@ describe.each(['postgres', 'mongo'] as const)('%s', (engine) => {
     put(shop.port, 2);
     put(shop.port, 3);
     const zombie = await sink.claim(projection.name, 1, topic.name, partition, true);
-    await sink.apply(zombie, workOf(projection, shop.port, zombie, 1));
+    await sink.apply(zombie, workUpTo(projection, shop.port, zombie, 1));
     const late = { ...zombie, nextOffset: 1 };
-    const work = workOf(projection, shop.port, late, 2);
-    const paused = Promise.withResolvers<void>();
-    const resumed = Promise.withResolvers<void>();
-    const stopped = sink.apply(late, {
-      ...work,
-      fold: async (held) => {
-        paused.resolve();
-        await resumed.promise;
-        return work.fold(held);
-      },
-    });
-    const outcome = stopped.then(
-      () => 'written',
-      (error: unknown) => error,
-    );
-    await paused.promise;
-    const takeOver = (async () => {
-      const owner = await sink.claim(projection.name, 1, topic.name, partition, true);
-      await sink.apply(owner, workOf(projection, shop.port, owner, 3));
-    })();
-    // In Postgres the fence's row is locked by the zombie's transaction, so the owner waits for it; in Mongo the owner overtakes it.
-    if (engine === 'mongo') await takeOver;
-    resumed.resolve();
-    await takeOver;
-    expect(await outcome).toEqual(engine === 'mongo' ? expect.any(FencedError) : 'written');
+    const batch = pausedIn(workUpTo(projection, shop.port, late, 2));
+    const stopped = expect(sink.apply(late, batch.work)).rejects.toThrow(FencedError);
+    await batch.paused;
+    const owner = await sink.claim(projection.name, 1, topic.name, partition, true);
+    await sink.apply(owner, workUpTo(projection, shop.port, owner, 3));
+    batch.resume();
+    await stopped;
     expect(await seen(shop)).toBe(3);
     expect(await sink.checkpoints(projection.name, 1)).toEqual([{ topic: topic.name, partition, nextOffset: 3 }]);
   });
@@ -319,7 +289,7 @@ describe.each(['postgres', 'mongo'] as const)('%s', (engine) => {
     await sink.prepare(projection);
     const { partition } = put(shop.port, 1);
     const claim = await sink.claim(projection.name, 1, topic.name, partition, true);
-    const work = workOf(projection, shop.port, claim, 1);
+    const work = workUpTo(projection, shop.port, claim, 1);
     await sink.apply(claim, work);
     await sink.apply(claim, work);
     expect(await seen(shop)).toBe(1);
@@ -346,7 +316,7 @@ test('Mongo: rows written without their checkpoint, as by a crash, are left as t
   const claim = await shop.mongo.claim(stock.name, 1, topics.stockEvents.name, partition, true);
   const { db } = shop.mongo;
   const before = await db.collection('projection_checkpoints').find().toArray();
-  await shop.mongo.apply(claim, workOf(stock, shop.port, claim, 2));
+  await shop.mongo.apply(claim, workUpTo(stock, shop.port, claim, 2));
   await db.collection('projection_checkpoints').updateMany({}, { $set: { nextOffset: before[0]?.nextOffset } });
   expect((await shop.mongo.checkpoints(stock.name, 1)).map(({ nextOffset }) => nextOffset)).toEqual([0]);
 

@@ -36,7 +36,7 @@ export interface Work {
   readonly from: number;
   readonly next: number;
   readonly keys: KeysByTable;
-  /** Called with the rows of `keys` that there are, at most once. */
+  /** Called with the rows of `keys` that there are, at most once; those of append-only tables may be left out. */
   readonly fold: (held: RowsByTable) => Promise<RowsByTable>;
 }
 

@@ -1,4 +1,5 @@
 import { escapeIdentifier } from 'pg';
+import type { HeldRows } from '../batch.ts';
 import type { ColumnType, Table, TableOf } from '../projection.ts';
 import { fromJson, toJson } from '../row.ts';
 
@@ -14,6 +15,12 @@ const sqlTypes: Readonly<Record<ColumnType, string>> = {
   texts: 'text[]',
   json: 'jsonb',
 };
+
+/** A statement with its $1, which is JSON. */
+export interface Write {
+  readonly statement: string;
+  readonly argument: string;
+}
 
 interface ColumnPlan {
   readonly property: string;
@@ -70,9 +77,9 @@ export class PostgresTable {
     ];
   }
 
-  /** $1: keys. */
-  select(build: number): string {
-    return `select ${this.columns} from ${buildTable(this.table, build)} where ${this.key} = any($1)`;
+  /** @param keys an SQL expression, such as `$1` */
+  select(build: number, keys: string): string {
+    return `select ${this.columns} from ${buildTable(this.table, build)} where ${this.key} = any(${keys})`;
   }
 
   /** $1: key to begin behind, or null; $2: how many. */
@@ -81,31 +88,41 @@ export class PostgresTable {
     return `select ${this.columns} from ${buildTable(this.table, build)} where $1::text is null or ${key} > $1 order by ${key} limit $2`;
   }
 
+  /** What makes the table hold `changed`: statements, each with its $1. A row of an append-only table that is there already stays as it is. */
+  writes(build: number, changed: HeldRows): readonly Write[] {
+    const rows = [...changed.values()].flatMap(({ row }) => (row === null ? [] : [row]));
+    const gone = this.table.appendOnly ? [] : [...changed].flatMap(([key, { row }]) => (row === null ? [key] : []));
+    return [
+      ...(rows.length > 0 ? [{ statement: this.#upsert(build), argument: this.#toRecordset(rows) }] : []),
+      ...(gone.length > 0 ? [{ statement: this.#delete(build), argument: toJson(gone) }] : []),
+    ];
+  }
+
   /** $1: the rows as a JSON array, which carries text arrays and jsonb that `unnest` would flatten. */
-  upsert(build: number): string {
+  #upsert(build: number): string {
     const types = this.#plan.map((column) => `${column.sql} ${sqlTypes[column.type].replace(' collate "C"', '')}`);
     const rest = this.#plan.filter((column) => column.sql !== this.key);
     return (
       `insert into ${buildTable(this.table, build)} (${this.columns}) ` +
-      `select ${this.columns} from jsonb_to_recordset($1::jsonb) as rows (${types.join(', ')}) ` +
+      `select ${this.columns} from jsonb_to_recordset($1) as rows (${types.join(', ')}) ` +
       `on conflict (${this.key}) do ${
-        rest.length === 0
+        rest.length === 0 || this.table.appendOnly
           ? 'nothing'
           : `update set ${rest.map((column) => `${column.sql} = excluded.${column.sql}`).join(', ')}`
       }`
     );
   }
 
-  /** $1: keys. */
-  delete(build: number): string {
-    return `delete from ${buildTable(this.table, build)} where ${this.key} = any($1)`;
+  /** $1: keys as a JSON array. */
+  #delete(build: number): string {
+    return `delete from ${buildTable(this.table, build)} where ${this.key} = any(array(select jsonb_array_elements_text($1)))`;
   }
 
   copy(build: number): string {
     return `copy ${buildTable(this.table, build)} (${this.columns}) from stdin`;
   }
 
-  toRecordset(rows: readonly object[]): string {
+  #toRecordset(rows: readonly object[]): string {
     return toJson(
       rows.map((row) => {
         const values = new Map(Object.entries(row));

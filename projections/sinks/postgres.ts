@@ -1,8 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { DatabaseError, escapeIdentifier, Pool, type PoolClient, type QueryResult } from 'pg';
 import { from } from 'pg-copy-streams';
-import type { HeldRows, RowsByTable } from '../batch.ts';
-import { BuildSwitchedError, FencedError, RebuildCancelledError, RebuildError } from '../errors.ts';
+import { RebuildCancelledError, RebuildError } from '../errors.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { Projection, Table } from '../projection.ts';
 import type {
@@ -18,6 +17,7 @@ import type {
   Work,
 } from '../sink.ts';
 import { endPool } from './end-pool.ts';
+import { applyBatch } from './postgres-batch.ts';
 import { buildTable, postgresTable } from './postgres-table.ts';
 
 /** Rows of one page when a whole table is read. */
@@ -99,48 +99,12 @@ export class PostgresSink implements Sink {
   }
 
   async apply(claim: Claim, work: Work): Promise<void> {
-    await this.#transaction(async (client) => {
-      if (!(await this.#holds(client, claim, work))) return;
-      const held = new Map<Table, HeldRows>();
-      for (const [table, keys] of work.keys) held.set(table, await readRows(client, table, claim.build, keys));
-      await writeRows(client, claim.build, await work.fold(held));
-      await client.query(
-        'update projection_checkpoints set next_offset = $5 where projection = $1 and build = $2 and topic = $3 and partition = $4',
-        [claim.projection, claim.build, claim.topic, claim.partition, work.next],
-      );
-    });
+    await applyBatch(this.pool, claim, work);
   }
 
   /** SQLSTATE classes 22 (data) and 23 (constraints). */
   isRefusal(error: unknown): boolean {
     return error instanceof DatabaseError && /^2[23]/.test(error.code ?? '');
-  }
-
-  /**
-   * Locks the partition's fence and, for a live build, the pointer. @returns false when this very work was committed before, its answer
-   * having been lost
-   */
-  async #holds(client: PoolClient, claim: Claim, work: Work): Promise<boolean> {
-    const { rows } = await client.query<{ epoch: string; next_offset: string; live: number | null }>(
-      claim.whileLive
-        ? `select c.epoch, c.next_offset, l.build as live from projection_checkpoints c join projection_live l using (projection)
-           where c.projection = $1 and c.build = $2 and c.topic = $3 and c.partition = $4 for update of c for share of l`
-        : `select c.epoch, c.next_offset, null as live from projection_checkpoints c
-           where c.projection = $1 and c.build = $2 and c.topic = $3 and c.partition = $4 for update`,
-      [claim.projection, claim.build, claim.topic, claim.partition],
-    );
-    const fence = rows[0];
-    const name = `${claim.topic}-${claim.partition}`;
-    if (claim.whileLive && fence !== undefined && fence.live !== null && fence.live !== claim.build) {
-      throw new BuildSwitchedError(claim.projection, claim.build, fence.live);
-    }
-    if (fence === undefined || Number(fence.epoch) !== claim.epoch) {
-      throw new FencedError(claim.projection, name, claim.epoch, fence === undefined ? null : Number(fence.epoch));
-    }
-    if (Number(fence.next_offset) === work.next) return false;
-    if (Number(fence.next_offset) !== work.from)
-      throw new FencedError(claim.projection, name, claim.epoch, claim.epoch);
-    return true;
   }
 
   async begin(projection: Projection): Promise<Build> {
@@ -385,22 +349,6 @@ async function dropBuild(client: PoolClient, projection: Projection, build: numb
     projection.name,
     build,
   ]);
-}
-
-async function readRows(client: PoolClient, table: Table, build: number, keys: readonly string[]): Promise<HeldRows> {
-  const plan = postgresTable(table);
-  const { rows } = await client.query<Record<string, unknown>>(plan.select(build), [keys]);
-  return new Map(rows.map((row) => [String(row[plan.key]), { row: plan.read(row), pos: -1 }]));
-}
-
-async function writeRows(client: PoolClient, build: number, changed: RowsByTable): Promise<void> {
-  for (const [table, held] of changed) {
-    const plan = postgresTable(table);
-    const upserts = [...held.values()].flatMap(({ row }) => (row === null ? [] : [row]));
-    const deletes = [...held].flatMap(([key, { row }]) => (row === null ? [key] : []));
-    if (upserts.length > 0) await client.query(plan.upsert(build), [plan.toRecordset(upserts)]);
-    if (deletes.length > 0) await client.query(plan.delete(build), [deletes]);
-  }
 }
 
 /** COPY's protocol costs a message a chunk, so lines go in blocks. */

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { ephemeralFolder, startEngines } from '../../services/engines/start.ts';
 
 /** Engines of a test file's own, whose data goes with them. */
@@ -7,6 +8,19 @@ export const databases = async () => {
     postgresUrl: String(engines.urls.POSTGRES_URL),
     mongoUrl: String(engines.urls.MONGO_URL),
     [Symbol.asyncDispose]: () => engines[Symbol.asyncDispose](),
+  };
+};
+
+/** A Postgres that makes its data durable, as the shop's does; the data goes with it all the same. */
+export const durablePostgres = async () => {
+  const dataDir = ephemeralFolder();
+  const engines = await startEngines({ only: ['postgres'], dataDir });
+  return {
+    postgresUrl: String(engines.urls.POSTGRES_URL),
+    [Symbol.asyncDispose]: async () => {
+      await engines[Symbol.asyncDispose]();
+      await rm(dataDir, { recursive: true, force: true });
+    },
   };
 };
 
