@@ -1,3 +1,4 @@
+import { orderConfirmed, orderPlaced } from '@bookstream/projections/test/events';
 import { InMemoryPort } from '@bookstream/projections/test/in-memory-port';
 import { commandIdOf } from '@bookstream/schemas/ids';
 import { payloadHashOf } from '@bookstream/schemas/payload-hash';
@@ -133,3 +134,18 @@ async function until(condition: () => boolean): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+test('who listens to a key hears its events, and null for one that cannot be read', async () => {
+  const { port, hub } = await shop();
+  await hub.start();
+  const heard: (string | null)[] = [];
+  const stop = hub.listen(topics.ordersEvents, 'order-1', (event) => heard.push(event?.type ?? null));
+  port.put(topics.ordersEvents, 'order-2', orderPlaced('order-2', 'ada'));
+  port.put(topics.ordersEvents, 'order-1', orderPlaced('order-1', 'ada'));
+  port.putBytes(topics.ordersEvents.name, 'order-1', new Uint8Array([1, 2, 3]));
+  port.put(topics.ordersEvents, 'order-1', orderConfirmed('order-1', 'ada', 2));
+  await until(() => heard.length === 3);
+  expect(heard).toEqual(['OrderPlaced', null, 'OrderConfirmed']);
+  stop();
+  await hub.close();
+});

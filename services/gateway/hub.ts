@@ -1,18 +1,18 @@
-import { topics } from '@bookstream/schemas/topics';
+import { type Topic, topics } from '@bookstream/schemas/topics';
 import type { CommandOutcome } from '@bookstream/schemas/types/outcomes';
 import type { FetchedBatch, Fetcher, KafkaPort } from '@bookstream/streams/kafka/index';
 import { partitionName } from '@bookstream/streams/kafka/index';
 import type { Logger } from '../platform/logger.ts';
 
 type Outcome = CommandOutcome;
-type Listener = () => void;
+type Listener = (value: Uint8Array) => Promise<void>;
 
 const outcomeKey = (commandId: string, payloadHash: string): string => `${commandId}/${payloadHash}`;
 const decoder = new TextDecoder();
 
 /**
  * What the gateway hears of the topics, all partitions, without a group, from their ends on: outcomes for those who wait for one, and for
- * live feeds that something of their key has happened. It stands at the ends before the gateway sends its first command, so no answer is missed.
+ * live feeds what has happened to their key. It stands at the ends before the gateway sends its first command, so no answer is missed.
  */
 export class Hub {
   readonly #kafka: KafkaPort;
@@ -46,18 +46,25 @@ export class Hub {
     for (const { key, value } of records) {
       if (key === null || value === null) continue;
       if (topic !== topics.commandOutcomes.name) {
-        for (const listener of this.#listeners.get(`${topic}/${decoder.decode(key)}`) ?? []) listener();
+        for (const listener of this.#listeners.get(`${topic}/${decoder.decode(key)}`) ?? []) await listener(value);
         continue;
       }
-      try {
-        await topics.commandOutcomes.valueSerde.prepare?.(topic, value);
-        const outcome = topics.commandOutcomes.valueSerde.deserialize(topic, value);
-        for (const resolve of this.#waiting.get(outcomeKey(outcome.commandId, outcome.payloadHash)) ?? [])
-          resolve(outcome);
-      } catch (error) {
-        const fault = error instanceof Error ? error : new Error(String(error));
-        this.#logger.warn('outcome-unreadable', fault.message, { error: fault });
-      }
+      const outcome = await this.#read(topics.commandOutcomes, value);
+      if (outcome === null) continue;
+      for (const resolve of this.#waiting.get(outcomeKey(outcome.commandId, outcome.payloadHash)) ?? [])
+        resolve(outcome);
+    }
+  }
+
+  /** Null, and a line in the log, when it cannot be read. */
+  async #read<V>({ name, valueSerde }: Topic<V>, value: Uint8Array): Promise<V | null> {
+    try {
+      await valueSerde.prepare?.(name, value);
+      return valueSerde.deserialize(name, value);
+    } catch (error) {
+      const fault = error instanceof Error ? error : new Error(String(error));
+      this.#logger.warn('record-unreadable', `${name}: ${fault.message}`, { error: fault });
+      return null;
     }
   }
 
@@ -78,15 +85,16 @@ export class Hub {
     });
   }
 
-  /** Calls `listener` for every record of a key. @returns what ends it */
-  listen(topic: string, key: string, listener: Listener): () => void {
-    const name = `${topic}/${key}`;
-    const listeners = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, listeners);
-    listeners.add(listener);
+  /** Calls `listener` for every record of a key; with null for one that cannot be read. @returns what ends it */
+  listen<V>(topic: Topic<V>, key: string, listener: (event: V | null) => void): () => void {
+    const place = `${topic.name}/${key}`;
+    const read: Listener = async (value) => listener(await this.#read(topic, value));
+    const listeners = this.#listeners.get(place) ?? new Set();
+    this.#listeners.set(place, listeners);
+    listeners.add(read);
     return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0) this.#listeners.delete(name);
+      listeners.delete(read);
+      if (listeners.size === 0) this.#listeners.delete(place);
     };
   }
 

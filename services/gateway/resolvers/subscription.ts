@@ -1,7 +1,7 @@
 import type { NotificationRow } from '@bookstream/projections/notifications/projection';
 import { notificationsAfter, notificationsPage, unreadCount } from '@bookstream/projections/notifications/queries';
 import { timelineAfter, versionOfStepCursor } from '@bookstream/projections/orders/queries';
-import type { OrderStep } from '@bookstream/projections/orders/step';
+import { type OrderStep, stepOf } from '@bookstream/projections/orders/step';
 import { cursorOf, readCursor } from '@bookstream/projections/page';
 import { topics } from '@bookstream/schemas/topics';
 import { callerOf, mayRead } from '../access.ts';
@@ -80,7 +80,8 @@ export const Subscription = {
           after: from,
           read: (version) => timelineAfter(services.postgres, orderId, version),
           positionOf: (step) => step.version,
-          listen: (wake) => services.hub.listen(topics.ordersEvents.name, orderId, wake),
+          listen: (heard) =>
+            services.hub.listen(topics.ordersEvents, orderId, (event) => heard(event === null ? null : stepOf(event))),
           signal,
         }),
       );
@@ -100,7 +101,7 @@ export const Subscription = {
           after: from,
           read: (version) => notificationsAfter(services.mongo, userId, version),
           positionOf: (row) => row.version,
-          listen: (wake) => services.hub.listen(topics.notificationsEvents.name, userId, wake),
+          listen: (heard) => services.hub.listen(topics.notificationsEvents, userId, () => heard(null)), // versions have gaps: reading is an event too
           signal,
         }),
       );
