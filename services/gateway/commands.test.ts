@@ -20,7 +20,13 @@ const context = { logger, trace } as unknown as GatewayContext; // all that send
 
 async function shop() {
   const port = new InMemoryPort();
-  const used = [topics.walletsCommands, topics.commandOutcomes, topics.ordersEvents, topics.notificationsEvents];
+  const used = [
+    topics.walletsCommands,
+    topics.commandOutcomes,
+    topics.ordersEvents,
+    topics.ordersView,
+    topics.notificationsEvents,
+  ];
   await port.createTopics(used.map(({ name, partitions }) => ({ name, partitions })));
   const hub = new Hub(port, logger);
   return { port, hub, commands: new Commands(port, hub) };
@@ -148,4 +154,32 @@ test('who listens to a key hears its events, and null for one that cannot be rea
   expect(heard).toEqual(['OrderPlaced', null, 'OrderConfirmed']);
   stop();
   await hub.close();
+});
+
+test('a read model is asked again soon when something has happened to the key, however long it was waited for', async () => {
+  let rows = 0;
+  let reads = 0;
+  let ring: () => void = () => undefined;
+  let isListening = true;
+  const asked = untilSeen(
+    async () => {
+      reads += 1;
+      return rows;
+    },
+    (seen) => seen === 1,
+    4_000,
+    (toldTo) => {
+      ring = toldTo;
+      return () => {
+        isListening = false;
+      };
+    },
+  );
+  await until(() => reads === 7); // it waits 60 ms now
+  rows = 1;
+  const rung = performance.now();
+  ring();
+  expect(await asked).toEqual({ row: 1, seen: true });
+  expect(performance.now() - rung).toBeLessThan(30);
+  expect([reads, isListening]).toEqual([8, false]);
 });

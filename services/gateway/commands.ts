@@ -5,6 +5,7 @@ import type { Meta } from '@bookstream/schemas/types/common';
 import type { CommandOutcome } from '@bookstream/schemas/types/outcomes';
 import { type KafkaPort, type PlainProducer, partitionForKey } from '@bookstream/streams/kafka/index';
 import { formatTrace, traceHeader } from '../platform/trace.ts';
+import { Bell } from './bell.ts';
 import type { GatewayContext } from './context.ts';
 import { refusal } from './errors.ts';
 import type { Hub } from './hub.ts';
@@ -96,17 +97,28 @@ export class Commands {
 
 const lookAgainMs = [2, 4, 8, 15, 25, 40, 60, 80, 100] as const;
 
-/** Asks a read model until it has what was just written. @returns the last answer, and whether it is what was waited for */
+/**
+ * Asks a read model until it has what was just written: soon, then less often, and soon again whenever `listen` rings.
+ * @returns the last answer, and whether it is what was waited for
+ */
 export async function untilSeen<R>(
   read: () => Promise<R>,
   isThere: (row: R) => boolean,
   withinMs = 4_000,
+  listen: (ring: () => void) => () => void = () => () => undefined,
 ): Promise<{ readonly row: R; readonly seen: boolean }> {
   const end = Date.now() + withinMs;
-  for (let round = 0; ; round += 1) {
-    const row = await read();
-    if (isThere(row)) return { row, seen: true };
-    if (Date.now() >= end) return { row, seen: false };
-    await new Promise((resolve) => setTimeout(resolve, lookAgainMs[Math.min(round, lookAgainMs.length - 1)]));
+  const bell = new Bell();
+  const stop = listen(() => bell.ring());
+  try {
+    for (let round = 0; ; ) {
+      const row = await read();
+      if (isThere(row)) return { row, seen: true };
+      if (Date.now() >= end) return { row, seen: false };
+      const wasRung = await bell.wait(lookAgainMs[Math.min(round, lookAgainMs.length - 1)] ?? 0);
+      round = wasRung ? 0 : round + 1;
+    }
+  } finally {
+    stop();
   }
 }

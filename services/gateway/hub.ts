@@ -27,8 +27,8 @@ export class Hub {
   }
 
   async start(): Promise<void> {
-    const heard = [topics.commandOutcomes.name, topics.ordersEvents.name, topics.notificationsEvents.name];
-    const counts = await this.#kafka.partitionCounts(heard);
+    const heard = [topics.commandOutcomes, topics.ordersEvents, topics.ordersView, topics.notificationsEvents];
+    const counts = await this.#kafka.partitionCounts(heard.map(({ name }) => name));
     const partitions = [...counts].flatMap(([topic, count]) =>
       Array.from({ length: count }, (_, partition) => ({ topic, partition })),
     );

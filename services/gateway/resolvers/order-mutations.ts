@@ -93,7 +93,7 @@ async function orderPlace(_root: unknown, { input }: { input: OrderPlaceInput },
   const { userId } = callerOf(context);
   const wrong = await wrongWith(input, context);
   if (wrong.length > 0) return { order: null, pending: false, replayed: false, userErrors: wrong };
-  const { commands, postgres } = context.services;
+  const { commands, hub, postgres } = context.services;
   const { commandId, outcome } = await commands.send(intentOf(input, userId, context.trace.traceId), context, userId);
   const orderId = orderIdOf(commandId);
   const read = () => orderById(postgres, orderId);
@@ -104,7 +104,10 @@ async function orderPlace(_root: unknown, { input }: { input: OrderPlaceInput },
   }
   const wanted = (order: OrderRow | null): boolean =>
     order !== null && order.version >= outcome.version && (input.await === 'ACCEPTED' || !isUnderWay(order));
-  const { row: order, seen } = await untilSeen(read, wanted, input.await === 'OUTCOME' ? outcomeWithinMs : undefined);
+  const withinMs = input.await === 'OUTCOME' ? outcomeWithinMs : undefined;
+  const { row: order, seen } = await untilSeen(read, wanted, withinMs, (ring) =>
+    hub.listen(topics.ordersView, orderId, ring),
+  );
   context.logger.info('order-placed', `order ${orderId} is ${order?.status ?? 'not seen yet'}`, {
     orderId,
     status: order?.status,
