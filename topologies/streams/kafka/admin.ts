@@ -8,19 +8,20 @@ import {
   type TopicPartition,
   type TopicSpec,
 } from './port.ts';
+import { featuresRequest, listTopicsRequest } from './protocol/cluster.ts';
+import {
+  deleteGroupRequest,
+  describeGroupRequest,
+  offsetCommitRequest,
+  offsetFetchRequest,
+} from './protocol/groups.ts';
 import {
   createTopicsRequest,
-  deleteGroupRequest,
   deleteRecordsRequest,
   deleteTopicsRequest,
   describeConfigsRequest,
-  describeGroupRequest,
-  featuresRequest,
   listOffsetsRequest,
-  listTopicsRequest,
-  offsetCommitRequest,
-  offsetFetchRequest,
-} from './protocol.ts';
+} from './protocol/topics.ts';
 
 const topicAlreadyExists = 36;
 const unknownTopic = 3;

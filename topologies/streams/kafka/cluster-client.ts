@@ -4,7 +4,8 @@ import { BrokerConnectionError, BrokerRefusalError, UnsupportedBrokerError } fro
 import { type ConnectionConfig, linkOpener } from './kafkajs-seam.ts';
 import type { Link } from './link.ts';
 import { partitionName, type TopicPartition } from './port.ts';
-import { type BrokerAddress, findCoordinatorRequest, metadataRequest, type Request } from './protocol.ts';
+import { type BrokerAddress, findCoordinatorRequest, metadataRequest } from './protocol/cluster.ts';
+import type { Request } from './protocol/request.ts';
 
 /** A leader or coordinator has moved, is loading, or lacks replicas for the moment: ask again, with fresh metadata. */
 export const isTransient = (errorCode: number): boolean => transient.has(errorCode);

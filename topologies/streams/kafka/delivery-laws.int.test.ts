@@ -4,7 +4,7 @@ import { WireTap } from '../test/wire-tap.ts';
 import { ByteWriter } from './bytes.ts';
 import { ClusterClient } from './cluster-client.ts';
 import { type Assignment, connectKafka, type GroupMetadata, type KafkaPort, TransactionAbortedError } from './index.ts';
-import { produceRequest } from './protocol.ts';
+import { produceRequest } from './protocol/produce.ts';
 import { writeBatch } from './record-batch.ts';
 import { RecordPack } from './record-pack.ts';
 import { initialise } from './transactional-producer.ts';

@@ -2,7 +2,7 @@ import { earliestOffsets } from './admin.ts';
 import { type ClusterClient, isTransient, type Links } from './cluster-client.ts';
 import { BrokerConnectionError, BrokerRefusalError, BrokerSilentError } from './errors.ts';
 import { type Fetcher, type FetcherOptions, partitionName, type TopicPartition } from './port.ts';
-import { type FetchedPartition, fetchRequest } from './protocol.ts';
+import { type FetchedPartition, fetchRequest } from './protocol/fetch.ts';
 import { readBatches } from './record-batch.ts';
 
 const outOfRange = 1;

@@ -4,7 +4,8 @@ import { decodeShare, decodeSubscription, encodeShare, encodeSubscription } from
 import { BrokerConnectionError, BrokerRefusalError } from './errors.ts';
 import { groupConsumer } from './kafkajs-seam.ts';
 import type { GroupMetadata, Membership, MembershipOptions, TopicPartition } from './port.ts';
-import { describeGroupRequest, leaveGroupRequest, listTransactionsRequest } from './protocol.ts';
+import { describeGroupRequest, leaveGroupRequest } from './protocol/groups.ts';
+import { listTransactionsRequest } from './protocol/produce.ts';
 
 const protocolName = 'bookstream-streams';
 const encoder = new TextEncoder();

@@ -3,7 +3,7 @@ import { Backoff, type ClusterClient, isTransient, type Links } from './cluster-
 import { BrokerConnectionError, BrokerRefusalError, ProduceRefusalError } from './errors.ts';
 import { type BaseOffsets, type PlainProducer, partitionName, type RecordsToSend, type SendOptions } from './port.ts';
 import { cutIntoRounds, encodeRound } from './produce-rounds.ts';
-import { initProducerIdRequest, type ProducerId, produceRequest } from './protocol.ts';
+import { initProducerIdRequest, type ProducerId, produceRequest } from './protocol/produce.ts';
 
 const duplicateSequence = 46;
 const deliverWithinMs = 60_000;

@@ -1,6 +1,6 @@
 import type { ByteWriter } from './bytes.ts';
 import { partitionName, type RecordsToSend } from './port.ts';
-import type { PartitionBatch } from './protocol.ts';
+import type { PartitionBatch } from './protocol/produce.ts';
 import { batchHeaderBytes, recordOverhead, type Span, writeBatch } from './record-batch.ts';
 import { type PartitionRecords, packsOf } from './record-pack.ts';
 

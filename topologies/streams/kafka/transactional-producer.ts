@@ -15,7 +15,7 @@ import {
   type ProducerId,
   produceRequest,
   txnOffsetCommitRequest,
-} from './protocol.ts';
+} from './protocol/produce.ts';
 
 const concurrentTransactions = 51;
 const invalidTxnState = 48;

@@ -1,6 +1,6 @@
 import { ByteWriter } from '../kafka/bytes.ts';
 import { ClusterClient } from '../kafka/cluster-client.ts';
-import type { Request } from '../kafka/protocol.ts';
+import type { Request } from '../kafka/protocol/request.ts';
 
 /** Bytes or per cent of a thread's time, each second (KIP-13, KIP-124). */
 export type Quota = Readonly<
