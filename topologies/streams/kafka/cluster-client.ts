@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ByteReader } from './bytes.ts';
 import { BrokerConnectionError, BrokerRefusalError, UnsupportedBrokerError } from './errors.ts';
-import { type ConnectionConfig, linkOpener } from './kafkajs-seam.ts';
+import { linkOpener } from './kafkajs-seam/link-opener.ts';
+import type { ConnectionConfig } from './kafkajs-seam/patched-kafkajs.ts';
 import type { Link } from './link.ts';
 import { partitionName, type TopicPartition } from './port.ts';
 import { type BrokerAddress, findCoordinatorRequest, metadataRequest } from './protocol/cluster.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterClient } from './cluster-client.ts';
 import { decodeShare, decodeSubscription, encodeShare, encodeSubscription } from './consumer-protocol.ts';
 import { BrokerConnectionError, BrokerRefusalError } from './errors.ts';
-import { groupConsumer } from './kafkajs-seam.ts';
+import { groupConsumer } from './kafkajs-seam/group-consumer.ts';
 import type { GroupMetadata, Membership, MembershipOptions, TopicPartition } from './port.ts';
 import { describeGroupRequest, leaveGroupRequest } from './protocol/groups.ts';
 import { listTransactionsRequest } from './protocol/produce.ts';

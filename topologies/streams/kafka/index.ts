@@ -1,5 +1,5 @@
 import { KafkajsPort } from './kafkajs-port.ts';
-import type { ConnectionConfig } from './kafkajs-seam.ts';
+import type { ConnectionConfig } from './kafkajs-seam/patched-kafkajs.ts';
 import type { AdminPort, KafkaPort } from './port.ts';
 
 export type { Decompressors } from './decompression.ts';

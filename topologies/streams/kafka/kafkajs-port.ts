@@ -16,7 +16,7 @@ import {
 import { ClusterClient } from './cluster-client.ts';
 import { FetchLoop } from './fetch-loop.ts';
 import { join } from './group-membership.ts';
-import type { ConnectionConfig } from './kafkajs-seam.ts';
+import type { ConnectionConfig } from './kafkajs-seam/patched-kafkajs.ts';
 import { IdempotentProducer } from './plain-producer.ts';
 import type { AdminPort, KafkaPort } from './port.ts';
 import { AlternatingProducer, initialise } from './transactional-producer.ts';
