@@ -1,4 +1,11 @@
-import type { CommittedOffset, FetchedBatch, FetcherOptions, KafkaPort, TopicPartition } from '../kafka/port.ts';
+import type {
+  CommittedOffset,
+  FetchedBatch,
+  FetchedRecords,
+  FetcherOptions,
+  KafkaPort,
+  TopicPartition,
+} from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import { type RestoreOptions, readToEnd } from './restore.ts';
 import type { StreamTask } from './stream-task.ts';
@@ -10,6 +17,8 @@ export interface Reread extends TopicPartition {
   readonly sinceMs: number;
   /** Offset behind the last record. */
   readonly end: number;
+  /** Takes up the next part of the input, up to `end`. */
+  readonly take: (records: FetchedRecords) => void;
 }
 
 export interface RereadOptions extends RestoreOptions {
@@ -53,8 +62,7 @@ export async function rereadInputs(
   const taker = {
     prepare: () => undefined, // only serdes that need no schema
     addRecords: (batch: FetchedBatch) => {
-      const owner = owners.get(partitionName(batch));
-      for (const { store, end } of owner?.stores ?? []) owner?.task.reread(store, batch.records, end);
+      for (const { take } of owners.get(partitionName(batch))?.stores ?? []) take(batch.records);
     },
   };
   const placeOf = (input: TopicPartition) => {

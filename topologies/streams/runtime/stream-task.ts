@@ -134,22 +134,10 @@ export class StreamTask implements Task, TaskContext {
   rereads(committed: readonly CommittedOffset[]): readonly Reread[] {
     const positions = new InputPositions();
     positions.start(this.inputs, committed);
-    return this.#stores.rereads.flatMap(({ store, source, reachMs }): Reread[] => {
+    return this.#stores.rereads((source) => {
       const node = this.#options.sub.sources.find(({ name }) => name === source);
-      const position = node && positions.get(topicOf(this.applicationId, node));
-      if (position === undefined || position.offset === 0) return [];
-      return [
-        {
-          ...position.partition,
-          store,
-          sinceMs: this.#stores.timeKept(store, position.time) - reachMs,
-          end: position.offset,
-        },
-      ];
+      return node && positions.get(topicOf(this.applicationId, node));
     });
-  }
-  reread(store: string, records: FetchedRecords, end: number): void {
-    this.#stores.reread(store, records, end);
   }
 
   start(committed: readonly CommittedOffset[]): void {

@@ -17,7 +17,9 @@ import type {
   TaskStorage,
 } from '../state/state-store.ts';
 import { UndoLog } from '../state/undo-log.ts';
+import type { InputPosition } from './input-positions.ts';
 import type { LastRead } from './last-read.ts';
+import type { Reread } from './reread.ts';
 import type { ChangelogPosition } from './task.ts';
 
 export interface TaskStoresOptions {
@@ -79,9 +81,13 @@ export class TaskStores {
   readonly #stores = new Map<string, OpenStore>();
   readonly #undo = new UndoLog();
   readonly #shared = new Map<string, unknown>();
+  readonly #rereads: readonly (RereadSpec & { readonly store: string })[];
 
   constructor(options: TaskStoresOptions) {
     this.#options = options;
+    this.#rereads = options.builders.flatMap(({ spec }) =>
+      spec.rereads ? [{ ...spec.rereads, store: spec.name }] : [],
+    );
     for (const builder of options.builders) this.#stores.set(builder.spec.name, this.#opened(builder));
   }
 
@@ -163,20 +169,28 @@ export class TaskStores {
 
   // ---- what is read again from an input
 
-  get rereads(): readonly (RereadSpec & { readonly store: string })[] {
-    return this.#options.builders.flatMap(({ spec }) => (spec.rereads ? [{ ...spec.rereads, store: spec.name }] : []));
-  }
-
-  /** @param end offset behind the last record that counts */
-  reread(store: string, records: FetchedRecords, end: number): void {
-    const open = this.#stores.get(store);
-    const spec = this.#options.builders.find((builder) => builder.spec.name === store)?.spec.rereads;
-    if (open === undefined || !isSelfKept(open) || spec === undefined) return;
-    const leftOut = this.#leftOut(spec).offsets(spec.isLeft);
-    for (const { key, value, timestamp, offset } of records) {
-      if (offset >= end) break;
-      if (key !== null && value !== null && !leftOut.has(offset)) open.store.reread?.({ key, value, timestamp });
-    }
+  /**
+   * Call it when all changelogs are restored: what is left out is looked up here.
+   * @param inputOf how far a source's topic is committed
+   */
+  rereads(inputOf: (source: string) => InputPosition | undefined): readonly Reread[] {
+    return this.#rereads.flatMap((spec): Reread[] => {
+      const open = this.#stores.get(spec.store);
+      const input = inputOf(spec.source);
+      if (open === undefined || !isSelfKept(open) || input === undefined || input.offset === 0) return [];
+      const leftOut = this.#leftOut(spec);
+      const offsetsLeftOut = leftOut.offsets(spec.isLeft);
+      const end = input.offset;
+      const take = (records: FetchedRecords): void => {
+        for (const { key, value, timestamp, offset } of records) {
+          if (offset >= end) break;
+          if (key !== null && value !== null && !offsetsLeftOut.has(offset))
+            open.store.reread?.({ key, value, timestamp });
+        }
+      };
+      const sinceMs = leftOut.timeKept(spec.isLeft, input.time) - spec.reachMs;
+      return [{ ...input.partition, store: spec.store, sinceMs, end, take }];
+    });
   }
 
   /**
@@ -184,7 +198,7 @@ export class TaskStores {
    * @param movedTime it may have been the newest of its input
    */
   leaveOut(source: string, offset: number, timestamp: number, movedTime: boolean): void {
-    for (const spec of this.rereads) {
+    for (const spec of this.#rereads) {
       if (spec.source !== source) continue;
       const { newest } = this.get(spec.store) as JoinWindowStore<unknown, unknown>; // only join windows are read again
       this.#leftOut(spec).add(spec.isLeft, offset, timestamp, newest - spec.reachMs);
@@ -194,14 +208,8 @@ export class TaskStores {
 
   /** A record that was left out is processed after all. */
   takeIn(source: string, offset: number, timestamp: number): void {
-    for (const spec of this.rereads)
+    for (const spec of this.#rereads)
       if (spec.source === source) this.#leftOut(spec).remove(spec.isLeft, offset, timestamp);
-  }
-
-  /** Where the windows of a store that is read again reach back from: the time of its input, or of the newest record that was kept of it. */
-  timeKept(store: string, inputTime: number): number {
-    const spec = this.rereads.find((one) => one.store === store);
-    return spec === undefined ? inputTime : this.#leftOut(spec).timeKept(spec.isLeft, inputTime);
   }
 
   #leftOut({ leftOut }: RereadSpec): LeftOut {

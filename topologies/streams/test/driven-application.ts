@@ -133,7 +133,7 @@ export class DrivenApplication {
         const committed = this.#broker.committed(this.id, task.inputs);
         for (const reread of task.rereads(committed)) {
           const from = this.#broker.offsetForTime(reread, reread.sinceMs);
-          task.reread(reread.store, this.#broker.fetch(reread, from).records, reread.end);
+          reread.take(this.#broker.fetch(reread, from).records);
         }
         task.start(committed);
         const positions = new Map(
