@@ -1,7 +1,9 @@
 import type { ConsumedRecord, FetchedBatch } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
+import type { SourceNode } from '../plan/node.ts';
 import type { ParkedRecords } from '../state/parked-records.ts';
 import type { AsyncCalls } from './async-calls.ts';
+import { prepareRecords } from './read-record.ts';
 
 export interface ParkingOptions {
   /** Where redrives come from: `<application-id>-<sub-topology>-redrive`. */
@@ -44,9 +46,18 @@ export class Parking {
     this.#options.store().add(key, record);
   }
 
-  /** What the redrives of a batch would take. */
-  waitingFor(redrives: FetchedBatch): readonly ConsumedRecord[] {
-    return [...redrives.records].flatMap(({ key }) => (key === null ? [] : this.#options.store().of(key)));
+  /**
+   * Before `add`: what these redrives would take may have been read from the disk, and its schemas never been asked for by this process.
+   * @param sources by topic
+   */
+  prepare(redrives: FetchedBatch, sources: ReadonlyMap<string, SourceNode>): Promise<void> | undefined {
+    const parked = [...redrives.records].flatMap(({ key }) => (key === null ? [] : this.#options.store().of(key)));
+    const waits = parked.flatMap((record) => {
+      const source = sources.get(record.topic);
+      const wait = source && prepareRecords({ ...redrives, topic: record.topic, records: [record] }, source);
+      return wait === undefined ? [] : [wait];
+    });
+    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
   }
 
   add(redrives: FetchedBatch): void {

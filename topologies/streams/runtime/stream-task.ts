@@ -1,33 +1,30 @@
-import { EngineRuleError, HeldRecordError, NodeError, type ProductionError, TaskFailedError } from '../errors.ts';
-import { partitionForKey } from '../kafka/partitioner.ts';
+import { EngineRuleError } from '../errors.ts';
 import type {
   BaseOffsets,
   CommittedOffset,
   ConsumedRecord,
   FetchedBatch,
   FetchedRecords,
-  Header,
-  ProducedRecord,
   TopicPartition,
 } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import { taskIdOf } from '../plan/application-plan.ts';
-import type { DropReason, PunctuationType, SourceNode, TaskContext } from '../plan/node.ts';
+import type { SourceNode } from '../plan/node.ts';
 import { internalTopicOf, parkedStoreOf, type SubTopology, topicOf } from '../plan/topology.ts';
 import type { ParkedRecords } from '../state/parked-records.ts';
 import type { StateStore } from '../state/state-store.ts';
 import type { ApplicationTracing } from '../tracing/application-tracing.ts';
 import { AsyncCalls } from './async-calls.ts';
-import { type FailureHandling, handlingOf } from './failure-handling.ts';
 import { type InputPosition, InputPositions } from './input-positions.ts';
 import { LastRead } from './last-read.ts';
-import { messageOf } from './log.ts';
+import { type Late, Lateness } from './lateness.ts';
+import { NodeContext } from './node-context.ts';
 import { NodeGraph } from './node-graph.ts';
 import { Parking } from './parking.ts';
 import { PartitionGroup } from './partition-group.ts';
-import { Punctuators } from './punctuators.ts';
 import { prepareRecords, readRecord, Unreadable } from './read-record.ts';
-import type { AnyRecord, RecordMetadata } from './record.ts';
+import type { AnyRecord } from './record.ts';
+import { RecordFailures } from './record-failures.ts';
 import type { Reread } from './reread.ts';
 import { sinkOf } from './sink.ts';
 import type { ChangelogPosition, Task, TaskCommit } from './task.ts';
@@ -43,7 +40,7 @@ interface TaskInlet {
 }
 
 /** See `Task`. One partition of one sub-topology. */
-export class StreamTask implements Task, TaskContext {
+export class StreamTask implements Task {
   readonly id: string;
   readonly applicationId: string;
   readonly partition: number;
@@ -60,23 +57,14 @@ export class StreamTask implements Task, TaskContext {
   readonly #buffers: PartitionGroup;
   /** Null: dead letters park nothing. */
   readonly #parking: Parking | null;
-  /** What has become of a parked record that is processed again; null: none is under way. */
-  #redriving: { isLetterAgain: boolean } | null = null;
   #graph: NodeGraph | null = null;
   #calls: AsyncCalls | null = null;
-  #punctuators = new Punctuators();
   readonly #outputs: TaskOutputs;
-  #streamTime = -1;
-  /** Of the record under way, and at times the record itself; null outside one, also in a punctuator. */
-  #current: RecordMetadata | null = null;
-  #recordTime = 0;
-  #failure: unknown = null;
-  #failed = false;
-  #failures = 0;
-  #resuming = false;
-  #inFlight = false;
+  readonly #context: NodeContext;
+  readonly #failures: RecordFailures;
+  readonly #lateness = new Lateness();
   readonly #tracing: Pick<ApplicationTracing, 'record'> | null;
-  #lateness = { count: 0, sumMs: 0, maxMs: 0 };
+  #inFlight = false;
 
   constructor(options: TaskOptions) {
     this.#options = options;
@@ -100,10 +88,19 @@ export class StreamTask implements Task, TaskContext {
       partition: options.partition,
       builders: options.sub.stores,
       storage: options.storage,
-      recordTime: () => this.#recordTime,
+      recordTime: () => this.#context.recordTime,
       lastRead: this.#lastRead,
       ...(options.changes && { changes: options.changes }),
     });
+    this.#context = new NodeContext(options, this.id, this.#stores, this.#outputs);
+    this.#failures = new RecordFailures(options, this.#context, this.#stores, this.#outputs, this.#parking);
+  }
+
+  get subTopology(): number {
+    return this.#options.sub.id;
+  }
+  store(name: string): StateStore | undefined {
+    return this.#stores.get(name);
   }
 
   #parkingOf({ id, redriveTopic }: SubTopology): Parking | null {
@@ -141,21 +138,22 @@ export class StreamTask implements Task, TaskContext {
   }
 
   start(committed: readonly CommittedOffset[]): void {
-    this.#streamTime = this.#positions.start(this.inputs, committed);
-    this.#punctuators = new Punctuators();
+    const streamTime = this.#positions.start(this.inputs, committed);
     this.#stores.reopen();
-    const { sub } = this.#options;
+    const { sub, partitionsOf } = this.#options;
     this.#calls = sub.nodes.some((node) => node.kind === 'processor' && node.asyncStep !== undefined)
       ? this.#asyncCalls()
       : null;
-    const graph = new NodeGraph(sub, this, (node) => sinkOf(node, this, this.#lastRead, this.#options.partitionsOf));
+    const context = this.#context;
+    context.start(streamTime, this.#calls);
+    const graph = new NodeGraph(sub, context, (node) => sinkOf(node, context, this.#lastRead, partitionsOf));
     this.#graph = graph;
     this.#inlets.clear();
     for (const [topic, source] of this.#sources) {
       const position = this.#positions.get(topic);
       if (position !== undefined) this.#inlets.set(topic, { source, position, push: graph.entry(source.name) });
     }
-    this.#stopIfFailed(null);
+    this.#context.stopIfFailed();
   }
 
   /** Which record is next hangs on the times that the sources' extractors give (`RecordQueue.updateHead`). Null: none has one. */
@@ -185,19 +183,9 @@ export class StreamTask implements Task, TaskContext {
   // ---- records in
 
   prepare(batch: FetchedBatch): Promise<void> | undefined {
-    if (batch.topic === this.#parking?.topic) return this.#prepareParked(this.#parking.waitingFor(batch), batch);
+    if (batch.topic === this.#parking?.topic) return this.#parking.prepare(batch, this.#sources);
     const source = this.#sources.get(batch.topic);
     return source === undefined ? undefined : prepareRecords(batch, source);
-  }
-
-  /** What is parked may have been read from the disk, and its schemas never been asked for by this process. */
-  #prepareParked(records: readonly ConsumedRecord[], redrives: FetchedBatch): Promise<void> | undefined {
-    const waits = records.flatMap((record) => {
-      const source = this.#sources.get(record.topic);
-      const wait = source && prepareRecords({ ...redrives, topic: record.topic, records: [record] }, source);
-      return wait === undefined ? [] : [wait];
-    });
-    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
   }
 
   addRecords(batch: FetchedBatch): void {
@@ -221,7 +209,7 @@ export class StreamTask implements Task, TaskContext {
   }
 
   ready(): boolean {
-    return this.#failed || this.#mayRedrive() || this.#next() !== null;
+    return this.#context.failed || this.#mayRedrive() || this.#next() !== null;
   }
 
   /** Calls of `mapAsync` that are not answered yet. */
@@ -242,7 +230,7 @@ export class StreamTask implements Task, TaskContext {
     const maxRecords = limits.maxRecords ?? Number.POSITIVE_INFINITY;
     const end = limits.maxMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + limits.maxMs;
     let taken = 0;
-    this.#stopIfFailed(null);
+    this.#context.stopIfFailed();
     this.#calls?.ask();
     while (taken < maxRecords) {
       if (this.#mayRedrive()) this.#parking?.step();
@@ -264,35 +252,34 @@ export class StreamTask implements Task, TaskContext {
     if (inlet === undefined)
       throw new EngineRuleError(`task ${this.id} was given ${partitionName(raw)}, which is not its input`);
     const { source, position } = inlet;
-    this.#current = raw;
+    this.#context.current = raw;
     if (this.#parking?.holds(raw.key)) this.#park(raw, source);
     else this.#take(raw, inlet);
     position.offset = raw.offset + 1;
     position.moved = true;
-    this.#current = null;
+    this.#context.current = null;
   }
 
   #take(raw: ConsumedRecord, inlet: TaskInlet): void {
     const { source, position } = inlet;
+    const context = this.#context;
     const ahead = source.timestampExtractor === null ? undefined : this.#readAhead.get(raw);
     const record = ahead ?? readRecord(raw, source, position.time);
-    if (record instanceof Unreadable) {
-      this.#refuse(raw, source, record);
-      this.#leaveOut(source, raw.timestamp, false);
-    } else if (record.timestamp < 0) this.dropped(source.name, 'negative-timestamp');
+    if (record instanceof Unreadable) this.#failures.refuse(raw, source, record);
+    else if (record.timestamp < 0) context.dropped(source.name, 'negative-timestamp');
     else {
       if (record.timestamp > position.time) position.time = record.timestamp;
-      if (record.timestamp > this.#streamTime) this.#streamTime = record.timestamp;
-      else if (record.timestamp < this.#streamTime) this.#noteLateness(this.#streamTime - record.timestamp);
-      this.#recordTime = record.timestamp;
+      if (record.timestamp > context.streamTime) context.streamTime = record.timestamp;
+      else if (record.timestamp < context.streamTime) this.#lateness.note(context.streamTime - record.timestamp);
+      context.recordTime = record.timestamp;
       this.#lastRead.note(source, record.key, raw.key, record.value, raw.value);
       this.#stores.mark();
       const outputs = this.#outputs.length;
       const span = this.#tracing === null ? null : this.#tracing.record(raw, this.id);
       inlet.push(span === null ? record : { ...record, headers: span.headers });
-      span?.end(this.#failure ?? undefined);
-      if (this.#failed) this.#failedWith(raw, source, outputs);
-      this.#punctuate('stream-time', this.#streamTime);
+      span?.end(context.failure ?? undefined);
+      if (context.failed) this.#failures.failedWith(raw, source, outputs);
+      context.punctuate('stream-time', context.streamTime);
     }
   }
 
@@ -300,15 +287,8 @@ export class StreamTask implements Task, TaskContext {
   #park(raw: ConsumedRecord, source: SourceNode): void {
     if (raw.key === null) return;
     this.#parking?.park(raw.key, raw);
-    this.#leaveOut(source, raw.timestamp, false);
-    this.dropped(source.name, 'parked');
-  }
-
-  /** A dead letter: what comes of its key waits, unless nobody can read the key. */
-  #parkLetter(raw: ConsumedRecord, source: SourceNode): void {
-    if (this.#redriving !== null) this.#redriving.isLetterAgain = true;
-    else if (raw.key !== null && this.#parking !== null && isReadable(source, raw.key))
-      this.#parking.park(raw.key, raw);
+    this.#stores.leaveOut(source.name, raw.offset, raw.timestamp, false);
+    this.#context.dropped(source.name, 'parked');
   }
 
   /** @returns false: it is a dead letter again */
@@ -319,20 +299,16 @@ export class StreamTask implements Task, TaskContext {
       this.#options.onDropped?.(raw.topic, 'parked', raw, error);
       return false;
     }
-    const redriving = { isLetterAgain: false };
-    this.#redriving = redriving;
-    this.#current = raw;
+    this.#context.current = raw;
     this.#stores.takeIn(inlet.source.name, raw.offset, raw.timestamp);
     const take = (): void => this.#take(raw, inlet);
-    try {
+    const taken = this.#failures.redrive(() => {
       if (this.#calls === null) take();
       else this.#calls.takeApart(take);
-    } finally {
-      this.#redriving = null;
-    }
+    });
     inlet.position.moved = true; // its time may have
-    this.#current = null;
-    return !redriving.isLetterAgain;
+    this.#context.current = null;
+    return taken;
   }
 
   #redriven({ topic, partition, offset }: ConsumedRecord, taken: number, left: number): void {
@@ -343,102 +319,26 @@ export class StreamTask implements Task, TaskContext {
     this.#options.onRedriven?.({ topic, partition, offset }, taken, left);
   }
 
-  #noteLateness(ms: number): void {
-    this.#lateness.count += 1;
-    this.#lateness.sumMs += ms;
-    if (ms > this.#lateness.maxMs) this.#lateness.maxMs = ms;
-  }
-
   /** Of records behind stream time, since the last take. */
-  takeLateness(): { readonly count: number; readonly sumMs: number; readonly maxMs: number } {
-    const taken = this.#lateness;
-    if (taken.count > 0) this.#lateness = { count: 0, sumMs: 0, maxMs: 0 };
-    return taken;
-  }
-
-  /** A record that cannot even be read. */
-  #refuse(raw: ConsumedRecord, source: SourceNode, { reason, cause }: Unreadable): void {
-    const asked = source.internal === null ? (this.#options.onMalformed ?? 'dead-letter') : 'fail';
-    const handling = this.#again(asked);
-    if (handling === 'fail') throw new TaskFailedError(this.id, raw, cause);
-    if (handling === 'dead-letter') {
-      this.#outputs.deadLetter(raw, reason, cause);
-      this.#parkLetter(raw, source);
-    }
-    this.#options.onDropped?.(source.name, reason, this.metadata, cause);
-  }
-
-  /** A node failed: what the record wrote and sent is taken back before anything else happens. */
-  #failedWith(raw: ConsumedRecord, source: SourceNode, outputs: number): void {
-    const failure = this.#failure;
-    this.#failed = false;
-    this.#failure = null;
-    this.#failures += 1;
-    this.#stores.rollBack();
-    this.#outputs.takeBack(outputs);
-    const node = failure instanceof NodeError ? failure.node : source.name;
-    const noHandler = failure instanceof EngineRuleError || failure instanceof HeldRecordError;
-    const handling = noHandler ? 'fail' : this.#again(this.#handlingOf(raw, node, failure));
-    if (handling === 'fail') throw new TaskFailedError(this.id, raw, failure);
-    if (handling === 'dead-letter') {
-      this.#outputs.deadLetter(raw, 'failed', failure);
-      this.#parkLetter(raw, source);
-    }
-    this.#leaveOut(source, raw.timestamp, true);
-    this.#options.onDropped?.(node, 'failed', this.metadata, failure);
-  }
-
-  /** A record that was parked and fails once more is parked still: nobody's redrive stops the task. */
-  #again(handling: FailureHandling): FailureHandling {
-    return handling === 'fail' && this.#redriving !== null ? 'dead-letter' : handling;
-  }
-
-  #leaveOut(source: SourceNode, timestamp: number, movedTime: boolean): void {
-    if (this.#current !== null) this.#stores.leaveOut(source.name, this.#current.offset, timestamp, movedTime);
-  }
-
-  #handlingOf(record: ConsumedRecord, node: string, failure: unknown): FailureHandling {
-    const error = failure instanceof NodeError ? failure.cause : failure;
-    const about = { applicationId: this.applicationId, taskId: this.id, node, error, record };
-    return handlingOf(this.#options.onFailure, about, (own) => {
-      const text = `onFailure threw while it was asked about: ${messageOf(failure)}`;
-      return new TaskFailedError(this.id, record, new AggregateError([own, failure], text));
-    });
-  }
-
-  #stopIfFailed(record: RecordMetadata | null): void {
-    if (!this.#failed) return;
-    const failure = this.#failure;
-    this.#failed = false;
-    this.#failure = null;
-    throw new TaskFailedError(this.id, record, failure);
+  takeLateness(): Late {
+    return this.#lateness.take();
   }
 
   // ---- time
 
-  punctuate(nowMs: number): number {
-    this.#stopIfFailed(null);
-    this.#calls?.expire(nowMs);
-    return this.#punctuate('wall-clock-time', nowMs);
+  get streamTime(): number {
+    return this.#context.streamTime;
   }
 
-  #punctuate(type: PunctuationType, nowMs: number): number {
-    if (this.#punctuators.isEmpty) return 0;
-    const current = this.#current;
-    this.#current = null;
-    const ran = this.#punctuators.runDue(type, nowMs, (callback) => {
-      this.#stores.mark();
-      this.#recordTime = nowMs;
-      callback(nowMs);
-      this.#stopIfFailed(null);
-    });
-    this.#current = current;
-    return ran;
+  punctuate(nowMs: number): number {
+    this.#context.stopIfFailed();
+    this.#calls?.expire(nowMs);
+    return this.#context.punctuate('wall-clock-time', nowMs);
   }
 
   get nextPunctuationMs(): number {
     return Math.min(
-      this.#punctuators.nextWallClock,
+      this.#context.nextWallClockPunctuation,
       this.#calls?.nextDeadlineMs ?? Number.POSITIVE_INFINITY,
       this.#buffers.idleEndsMs,
     );
@@ -447,86 +347,6 @@ export class StreamTask implements Task, TaskContext {
   /** Records taken while another input was empty, at its end and idle for `maxTaskIdleMs`. */
   get enforced(): number {
     return this.#buffers.enforced;
-  }
-
-  // ---- what nodes see
-
-  get taskId(): string {
-    return this.id;
-  }
-  get subTopology(): number {
-    return this.#options.sub.id;
-  }
-  get streamTime(): number {
-    return this.#streamTime;
-  }
-  get metadata(): RecordMetadata | null {
-    if (this.#current === null) return null;
-    const { topic, partition, offset } = this.#current;
-    return { topic, partition, offset };
-  }
-  get failed(): boolean {
-    return this.#failed;
-  }
-  get failures(): number {
-    return this.#failures;
-  }
-  wallClock(): number {
-    return this.#options.now();
-  }
-  store(name: string): StateStore {
-    const store = this.#stores.get(name) ?? this.#options.globalStores.get(name);
-    if (store === undefined) throw new EngineRuleError(`task ${this.id} has no store ${name}; name it in "stores"`);
-    return store;
-  }
-  answerOf(node: string): unknown {
-    return this.#calls?.answerOf(node);
-  }
-  hasStore(name: string): boolean {
-    return this.#stores.has(name);
-  }
-  schedule(intervalMs: number, type: PunctuationType, callback: (nowMs: number) => void) {
-    const start = type === 'wall-clock-time' ? this.wallClock() + intervalMs : 0;
-    return this.#punctuators.add(type, intervalMs, callback, start);
-  }
-  fail(node: string, error: unknown): void {
-    if (this.#failed) return;
-    this.#failed = true;
-    if (error instanceof EngineRuleError) this.#failure = error;
-    else this.#failure = this.#resuming ? new HeldRecordError(node, error) : new NodeError(node, error);
-    this.#options.onReady?.(); // if no record is under way, somebody must come to see
-  }
-  resume(held: { readonly timestamp: number; readonly metadata: RecordMetadata | null }, run: () => void): void {
-    const outer = { current: this.#current, time: this.#recordTime, resuming: this.#resuming };
-    this.#current = held.metadata;
-    this.#recordTime = held.timestamp;
-    this.#resuming = true;
-    try {
-      run();
-    } finally {
-      this.#current = outer.current;
-      this.#recordTime = outer.time;
-      this.#resuming = outer.resuming;
-    }
-  }
-  dropped(node: string, reason: DropReason): void {
-    this.#options.onDropped?.(node, reason, this.metadata);
-  }
-  produce(
-    topic: string,
-    partition: number | null,
-    key: Uint8Array | null,
-    value: Uint8Array | null,
-    timestamp: number,
-    headers: readonly Header[],
-    node = topic,
-  ): void {
-    const to = partition ?? partitionForKey(key, this.#options.partitionsOf(topic));
-    this.#outputs.push(node, topic, to, timestamp, key, value, headers, this.#current);
-  }
-
-  refuseToSend(node: string, record: ProducedRecord, error: ProductionError): void {
-    this.#outputs.refuse(node, record, error, this.metadata);
   }
 
   // ---- commit
@@ -547,7 +367,7 @@ export class StreamTask implements Task, TaskContext {
 
   takeCommit(): TaskCommit | null {
     if (this.#inFlight) throw new EngineRuleError(`task ${this.id} has a commit in flight; wait for its answer`);
-    this.#stopIfFailed(null);
+    this.#context.stopIfFailed();
     if (!this.dirty) return null;
     this.#inFlight = true;
     this.#stores.takeDirty((changelog, row) => this.#outputs.pushState(changelog, this.partition, row));
@@ -571,29 +391,17 @@ export class StreamTask implements Task, TaskContext {
 
   /** @returns what a processor's close threw */
   #drop(): unknown {
-    this.#failed = false;
-    this.#failure = null;
+    this.#context.takeFailure();
     this.#graph?.close();
-    const failure = this.#failure;
+    const failure = this.#context.takeFailure();
     this.#graph = null;
     this.#calls?.close();
     this.#calls = null;
     this.#buffers.clear();
     this.#parking?.clear();
     this.#outputs.drop();
-    this.#failed = false;
-    this.#failure = null;
     this.#inFlight = false;
     this.#stores.drop();
     return failure;
-  }
-}
-
-function isReadable(source: SourceNode, key: Uint8Array): boolean {
-  try {
-    source.keySerde.deserialize(source.topic, key);
-    return true;
-  } catch {
-    return false;
   }
 }

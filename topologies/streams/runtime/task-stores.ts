@@ -123,10 +123,6 @@ export class TaskStores {
     return this.#stores.get(name)?.store;
   }
 
-  has(name: string): boolean {
-    return this.#stores.has(name);
-  }
-
   // ---- restore (see `Task`)
 
   get changelogs(): readonly ChangelogPosition[] {

@@ -264,7 +264,7 @@ export class TopologyTestDriver implements Disposable {
     const applications = this.#only(applicationId);
     const ofTasks = applications
       .flatMap((application) => application.tasks)
-      .flatMap((task) => (task.hasStore(name) ? [task.store(name) as KeyValueStore<K, V>] : [])); // the caller knows what it added
+      .flatMap((task) => task.store(name) ?? []) as KeyValueStore<K, V>[]; // the caller knows what it added
     const ofGlobals = applications.flatMap(({ globals }) => globals.stores.get(name) ?? []) as KeyValueStore<K, V>[]; // likewise
     return rowsOf(name, [...ofTasks, ...ofGlobals]);
   }
@@ -310,7 +310,7 @@ export class TopologyTestDriver implements Disposable {
 
   #stores<S extends StateStore>(name: string, applicationId: string | undefined): readonly S[] {
     const tasks = this.#only(applicationId).flatMap((application) => application.tasks);
-    const stores = tasks.flatMap((task) => (task.hasStore(name) ? [task.store(name) as S] : [])); // the caller knows what it added
+    const stores = tasks.flatMap((task) => task.store(name) ?? []) as S[]; // the caller knows what it added
     if (stores.length === 0) throw new Error(`no task has a store ${name}`);
     return stores;
   }
