@@ -1,25 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type RestoreProgress, StreamsWorker, type StreamsWorkerOptions, type Topology } from '../index.ts';
-import { connectKafka, type KafkaPort, partitionForKey } from '../kafka/index.ts';
-import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
-import { input, output, summing } from '../test/summing.ts';
+import { kafkaForTests } from '../test/kafka-for-tests.ts';
+import { summing } from '../test/summing.ts';
+import { SumsFlow } from '../test/sums-flow.ts';
 
-let broker: KafkaBroker;
-let kafka: KafkaPort;
-let stateDir: string;
-beforeAll(async () => {
-  broker = await startKafkaBroker();
-  kafka = await connectKafka({ bootstrapServers: broker.bootstrapServers, clientId: 'group-test' });
-  stateDir = mkdtempSync(join(tmpdir(), 'streams-group-'));
-}, 120_000);
-afterAll(async () => {
-  await kafka?.close();
-  await broker?.[Symbol.asyncDispose]();
-  rmSync(stateDir, { recursive: true, force: true });
-});
+const own = kafkaForTests('group-test');
 
 type Given = Partial<StreamsWorkerOptions> & { readonly topology?: Topology };
 
@@ -40,8 +27,8 @@ class Member implements AsyncDisposable {
   constructor(applicationId: string, instanceId: string | undefined, { topology = summing(), ...options }: Given) {
     this.worker = new StreamsWorker({
       applications: [{ applicationId, topology }],
-      bootstrapServers: broker.bootstrapServers,
-      stateDir: join(stateDir, applicationId),
+      bootstrapServers: own.bootstrapServers,
+      stateDir: join(own.stateDir, applicationId),
       ...(instanceId !== undefined && { instanceId }),
       log: (_level, event, message, fields) => {
         this.lines.push(`${event}: ${message}`);
@@ -68,43 +55,17 @@ class Member implements AsyncDisposable {
   }
 }
 
-/** Topics of its own for one application that sums, what was sent into it and what came out. */
-class Flow implements AsyncDisposable {
+/** Topics of its own for one application that sums, and members of its group. */
+class Flow extends SumsFlow {
   readonly applicationId: string;
-  readonly from: typeof input;
-  readonly to: typeof output;
-  readonly #partitions: number;
-  readonly #sums = new Map<string, number>();
-  readonly #expected = new Map<string, number[]>();
-  readonly #seen = new Map<string, number[]>();
-  readonly #reader = kafka.fetcher({
-    isolation: 'read_committed',
-    onBatch: ({ records }) => {
-      for (const { key, value } of records) {
-        const sum = output.valueSerde.deserialize('', value ?? new Uint8Array());
-        const name = Buffer.from(key ?? []).toString();
-        this.#seen.set(name, [...(this.#seen.get(name) ?? []), sum]);
-      }
-    },
-    onOutOfRange: () => {},
-    onError: (error) => {
-      throw error;
-    },
-  });
 
-  private constructor(applicationId: string, partitions: number) {
-    this.#partitions = partitions;
+  constructor(applicationId: string, partitions = 4) {
+    super(own.kafka, `${applicationId}-in`, `${applicationId}-out`, partitions);
     this.applicationId = applicationId;
-    this.from = { ...input, name: `${applicationId}-in` };
-    this.to = { ...output, name: `${applicationId}-out` };
   }
 
-  static async open(applicationId: string, partitions = 4): Promise<Flow> {
-    const flow = new Flow(applicationId, partitions);
-    await kafka.createTopics([flow.from, flow.to].map(({ name }) => ({ name, partitions })));
-    for (let partition = 0; partition < partitions; partition += 1)
-      flow.#reader.assign({ topic: flow.to.name, partition }, 0);
-    return flow;
+  static open(applicationId: string, partitions?: number): Promise<Flow> {
+    return new Flow(applicationId, partitions).open();
   }
 
   topology(store?: string): Topology {
@@ -119,34 +80,6 @@ class Flow implements AsyncDisposable {
     const member = this.member(instanceId, options);
     await member.worker.start();
     return member;
-  }
-
-  /** Sends numbers to keys in turn and notes the sums they must give. */
-  async send(count: number, keys = 23): Promise<void> {
-    const producer = await kafka.producer();
-    const records = Array.from({ length: count }, (_, index) => {
-      const key = `key-${index % keys}`;
-      const sum = (this.#sums.get(key) ?? 0) + 1;
-      this.#sums.set(key, sum);
-      this.#expected.set(key, [...(this.#expected.get(key) ?? []), sum]);
-      const bytes = input.keySerde.serialize('', key);
-      const value = input.valueSerde.serialize('', 1);
-      const partition = partitionForKey(bytes, this.#partitions);
-      return { topic: this.from.name, partition, timestamp: Date.now(), key: bytes, value, headers: [] };
-    });
-    for (let from = 0; from < count; from += 500) await producer.send(records.slice(from, from + 500));
-    await producer.close();
-  }
-
-  /** Every sum that was to come has come, once and in order. */
-  async summed(): Promise<void> {
-    const count = (sums: Map<string, number[]>): number => [...sums.values()].reduce((all, one) => all + one.length, 0);
-    await expect.poll(() => count(this.#seen), { timeout: 30_000 }).toBeGreaterThanOrEqual(count(this.#expected));
-    expect(Object.fromEntries([...this.#seen].sort())).toEqual(Object.fromEntries([...this.#expected].sort()));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#reader.close();
   }
 }
 
@@ -178,7 +111,7 @@ test('a rolling restart moves nothing: the generation of the others stays, and e
 
 test('a worker that was given no id has its place and its transactions under the one that it keeps', async () => {
   await using flow = await Flow.open('nameless');
-  const idle = { stateDir: join(stateDir, 'nameless-folder') };
+  const idle = { stateDir: join(own.stateDir, 'nameless-folder') };
   const first = await flow.started(undefined, idle);
   const before = first.assigned;
   const { instanceId } = first.worker;
@@ -188,7 +121,7 @@ test('a worker that was given no id has its place and its transactions under the
   expect(back.assigned).toEqual(before); // the generation, too: the group has not noticed
   await flow.send(23);
   await flow.summed();
-  await kafka.fence(`nameless/${instanceId}`);
+  await own.kafka.fence(`nameless/${instanceId}`);
   await flow.send(23);
   await flow.summed();
   expect(back.said('application-failed')).toHaveLength(1); // another owner of just these ids shuts it out, until it begins again
@@ -245,7 +178,7 @@ test('a living namesake with another topology is put out once, not again and aga
   await using two = await flow.started('two');
   await using newer = flow.member('one', {
     topology: flow.topology('sums-2'),
-    stateDir: join(stateDir, 'namesakes-elsewhere'),
+    stateDir: join(own.stateDir, 'namesakes-elsewhere'),
   });
   const refused = expect(newer.worker.start()).rejects.toThrow('was closed');
   await expect.poll(() => newer.said('topology-differs').at(-1), soon).toContain('that of one, two is');
@@ -339,7 +272,7 @@ test('a restore tells how far it has come', async () => {
     await flow.send(4_000, 4_000);
     await flow.summed();
   }
-  rmSync(join(stateDir, 'restoring'), { recursive: true });
+  rmSync(join(own.stateDir, 'restoring'), { recursive: true });
   await using back = flow.member('one');
   const told: RestoreProgress[] = [];
   back.worker.restore$.subscribe((progress) => told.push(progress));

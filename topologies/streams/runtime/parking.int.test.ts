@@ -1,29 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Serdes, StreamsBuilder, StreamsWorker } from '../index.ts';
-import { connectKafka, type KafkaPort, partitionForKey } from '../kafka/index.ts';
-import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
+import { partitionForKey } from '../kafka/index.ts';
+import { kafkaForTests } from '../test/kafka-for-tests.ts';
 
-let broker: KafkaBroker;
-let kafka: KafkaPort;
-let stateDir: string;
-
-beforeAll(async () => {
-  broker = await startKafkaBroker();
-  kafka = await connectKafka({ bootstrapServers: broker.bootstrapServers, clientId: 'parking-test' });
-  stateDir = mkdtempSync(join(tmpdir(), 'streams-state-'));
-}, 120_000);
-afterAll(async () => {
-  await kafka?.close();
-  await broker?.[Symbol.asyncDispose]();
-  rmSync(stateDir, { recursive: true, force: true });
-});
+const own = kafkaForTests('parking-test');
 
 const text = (name: string) => ({ name, keySerde: Serdes.string, valueSerde: Serdes.string });
 
 test('what is parked outlives the instance and its disk, and is redriven in order, once', async () => {
+  const { kafka, bootstrapServers, stateDir } = own;
   await kafka.createTopics(['in', 'out'].map((name) => ({ name, partitions: 2 })));
   const seen = new Map<string, string[]>();
   const reader = kafka.fetcher({
@@ -57,7 +44,7 @@ test('what is parked outlives the instance and its disk, and is redriven in orde
       .to(text('out'));
     const worker = new StreamsWorker({
       applications: [{ applicationId: 'parks', topology: builder.build() }],
-      bootstrapServers: broker.bootstrapServers,
+      bootstrapServers,
       stateDir,
       instanceId,
       onFailure: 'dead-letter',

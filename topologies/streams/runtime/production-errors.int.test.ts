@@ -1,31 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type ProcessingGuarantee, Serdes, StreamsBuilder, StreamsWorker } from '../index.ts';
-import { type ConsumedRecord, connectKafka, type KafkaPort } from '../kafka/index.ts';
-import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
+import type { ConsumedRecord } from '../kafka/index.ts';
+import { kafkaForTests } from '../test/kafka-for-tests.ts';
 import { readDeadLetter } from './dead-letter.ts';
 
-let broker: KafkaBroker;
-let kafka: KafkaPort;
-let stateDir: string;
-
-beforeAll(async () => {
-  broker = await startKafkaBroker();
-  kafka = await connectKafka({ bootstrapServers: broker.bootstrapServers, clientId: 'production-test' });
-  stateDir = mkdtempSync(join(tmpdir(), 'streams-state-'));
-}, 120_000);
-afterAll(async () => {
-  await kafka?.close();
-  await broker?.[Symbol.asyncDispose]();
-  rmSync(stateDir, { recursive: true, force: true });
-});
+const own = kafkaForTests('production-test');
 
 /** All records of partition 0 so far, as they come. */
 function follow(topic: string): { readonly records: ConsumedRecord[]; readonly close: () => Promise<void> } {
   const records: ConsumedRecord[] = [];
-  const fetcher = kafka.fetcher({
+  const fetcher = own.kafka.fetcher({
     isolation: 'read_committed',
     onBatch: (batch) => void records.push(...batch.records),
     onOutOfRange: () => {},
@@ -44,7 +28,7 @@ test.each(['exactly_once', 'at_least_once'] as const)(
       `recent-${processingGuarantee}`,
     ];
     const text = (name: string) => ({ name, keySerde: Serdes.string, valueSerde: Serdes.string });
-    await kafka.createTopics([
+    await own.kafka.createTopics([
       { name: from, partitions: 1, config: { 'message.timestamp.after.max.ms': '9223372036854775807' } },
       { name: to, partitions: 1 }, // an hour ahead, as Kafka has it
       { name: recent, partitions: 1, config: { 'message.timestamp.before.max.ms': '86400000' } },
@@ -57,7 +41,7 @@ test.each(['exactly_once', 'at_least_once'] as const)(
     counts.toStream().mapValues(String).to(text(recent));
     const now = Date.now();
     const times = [now, now + 7_200_000, now - 90_000_000, now];
-    const producer = await kafka.producer();
+    const producer = await own.kafka.producer();
     await producer.send(
       times.map((timestamp, index) => ({
         topic: from,
@@ -73,8 +57,8 @@ test.each(['exactly_once', 'at_least_once'] as const)(
     const applicationId = `times-${processingGuarantee}`;
     const worker = new StreamsWorker({
       applications: [{ applicationId, topology: builder.build() }],
-      bootstrapServers: broker.bootstrapServers,
-      stateDir,
+      bootstrapServers: own.bootstrapServers,
+      stateDir: own.stateDir,
       instanceId: applicationId,
       processingGuarantee,
       onProductionError: 'dead-letter',
@@ -100,13 +84,13 @@ test.each(['exactly_once', 'at_least_once'] as const)(
   async (processingGuarantee: ProcessingGuarantee) => {
     const [from, to] = [`in-${processingGuarantee}`, `out-${processingGuarantee}`];
     const topic = (name: string) => ({ name, keySerde: Serdes.string, valueSerde: Serdes.string });
-    await kafka.createTopics([
+    await own.kafka.createTopics([
       { name: from, partitions: 1 },
       { name: to, partitions: 1, config: { 'max.message.bytes': '20000' } },
     ]);
     const builder = new StreamsBuilder();
     builder.stream(topic(from)).to(topic(to));
-    const producer = await kafka.producer();
+    const producer = await own.kafka.producer();
     const record = (index: number, bytes: number) => ({
       topic: from,
       partition: 0,
@@ -123,8 +107,8 @@ test.each(['exactly_once', 'at_least_once'] as const)(
       applications: [
         { applicationId: `app-${processingGuarantee}`, topology: builder.build(), onProductionError: 'dead-letter' },
       ],
-      bootstrapServers: broker.bootstrapServers,
-      stateDir,
+      bootstrapServers: own.bootstrapServers,
+      stateDir: own.stateDir,
       instanceId: processingGuarantee,
       processingGuarantee,
       onProductionError: 'continue', // of applications that say nothing of their own

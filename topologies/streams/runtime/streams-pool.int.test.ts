@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { filter, firstValueFrom } from 'rxjs';
@@ -15,18 +14,15 @@ import {
   StreamsPool,
   StreamsWorker,
 } from '../index.ts';
-import { connectKafka, type Fetcher, type KafkaPort, partitionForKey } from '../kafka/index.ts';
-import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
+import { partitionForKey } from '../kafka/index.ts';
+import { kafkaForTests } from '../test/kafka-for-tests.ts';
 import type { PooledData } from '../test/pooled-summing.ts';
-import { applicationId, input, output, summing } from '../test/summing.ts';
+import { applicationId, input, summing } from '../test/summing.ts';
+import { SumsFlow } from '../test/sums-flow.ts';
 
-let broker: KafkaBroker;
-let kafka: KafkaPort;
-let reader: Fetcher;
-let stateDir: string;
+const own = kafkaForTests('pool-test');
+let flow: SumsFlow;
 let child: ChildProcess | undefined;
-const seen = new Map<string, number[]>();
-const expected = new Map<string, number[]>();
 /** What the program prints. */
 interface Told {
   readonly event: string;
@@ -38,65 +34,17 @@ interface Told {
 const told: Told[] = [];
 
 beforeAll(async () => {
-  broker = await startKafkaBroker();
-  kafka = await connectKafka({ bootstrapServers: broker.bootstrapServers, clientId: 'pool-test' });
-  stateDir = mkdtempSync(join(tmpdir(), 'streams-state-'));
-  await kafka.createTopics([input, output].map(({ name }) => ({ name, partitions: 4 })));
-  reader = kafka.fetcher({
-    isolation: 'read_committed',
-    onBatch: ({ records }) => {
-      for (const { key, value } of records) {
-        const name = Buffer.from(key ?? []).toString();
-        const sum = output.valueSerde.deserialize(output.name, value ?? new Uint8Array());
-        seen.set(name, [...(seen.get(name) ?? []), sum]);
-      }
-    },
-    onOutOfRange: () => {},
-    onError: (error) => {
-      throw error;
-    },
-  });
-  for (let partition = 0; partition < 4; partition += 1) reader.assign({ topic: output.name, partition }, 0);
-}, 120_000);
-afterAll(async () => {
-  child?.kill('SIGKILL');
-  await reader?.close();
-  await kafka?.close();
-  await broker?.[Symbol.asyncDispose]();
-  rmSync(stateDir, { recursive: true, force: true });
+  flow = await new SumsFlow(own.kafka).open();
 });
-
-/** Ones to keys in turn: the sums of a key count. */
-async function send(count: number): Promise<void> {
-  const producer = await kafka.producer();
-  const records = Array.from({ length: count }, (_, index) => {
-    const key = `key-${index % 23}`;
-    expected.set(key, [...(expected.get(key) ?? []), (expected.get(key)?.length ?? 0) + 1]);
-    const bytes = input.keySerde.serialize(input.name, key);
-    return {
-      topic: input.name,
-      partition: partitionForKey(bytes, 4),
-      timestamp: Date.now(),
-      key: bytes,
-      value: input.valueSerde.serialize(input.name, 1),
-      headers: [],
-    };
-  });
-  for (let from = 0; from < records.length; from += 100) await producer.send(records.slice(from, from + 100));
-  await producer.close();
-}
-
-const count = (sums: Map<string, number[]>): number => [...sums.values()].reduce((all, { length }) => all + length, 0);
-
-async function allSeen(): Promise<void> {
-  await expect.poll(() => count(seen), { timeout: 30_000, interval: 20 }).toBeGreaterThanOrEqual(count(expected));
-  expect(Object.fromEntries([...seen].sort())).toEqual(Object.fromEntries([...expected].sort()));
-}
+afterAll(() => {
+  child?.kill('SIGKILL');
+  return flow?.[Symbol.asyncDispose]();
+});
 
 function startPool(): ChildProcess {
   told.length = 0;
   const program = join(import.meta.dirname, '..', 'test', 'pooled-summing.ts');
-  child = spawn(process.execPath, [program, broker.bootstrapServers, stateDir, 'one'], {
+  child = spawn(process.execPath, [program, own.bootstrapServers, own.stateDir, 'one'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => told.push(JSON.parse(line)));
@@ -114,19 +62,19 @@ test('two threads share the tasks; one that throws in mid flow is replaced; a SI
   const pool = startPool();
   await running();
   await expect.poll(() => [tasksOf('one-0').length > 0, tasksOf('one-1').length > 0]).toEqual([true, true]);
-  const folders = ['one-0', 'one-1'].map((name) => join(stateDir, 'one', name, 'tasks', applicationId));
+  const folders = ['one-0', 'one-1'].map((name) => join(own.stateDir, 'one', name, 'tasks', applicationId));
   expect(folders.map((folder) => readdirSync(folder).length > 0)).toEqual([true, true]);
-  await send(2_300);
-  await allSeen();
+  await flow.send(2_300);
+  await flow.summed();
 
-  const sending = send(4_600);
-  await expect.poll(() => count(seen), { timeout: 30_000, interval: 1 }).toBeGreaterThan(3_000);
+  const sending = flow.send(4_600);
+  await expect.poll(() => flow.seen, { timeout: 30_000, interval: 1 }).toBeGreaterThan(3_000);
   pool.kill('SIGUSR2');
   await expect.poll(() => toldOf('thread-failed').length, { timeout: 10_000 }).toBe(1);
   const [fault] = toldOf('thread-failed');
   expect(fault?.message).toBe(`${fault?.worker} ended and is replaced in 100 ms: a fault of this thread`);
   await sending;
-  await allSeen();
+  await flow.summed();
   await running();
 
   const gone = once(pool, 'exit');
@@ -134,14 +82,14 @@ test('two threads share the tasks; one that throws in mid flow is replaced; a SI
   expect(await gone).toEqual([0, null]);
   expect(told.at(-1)).toEqual({ event: 'state', state: 'CLOSED' });
   expect(toldOf('close-failed')).toEqual([]);
-  expect(existsSync(join(stateDir, 'one', 'lock'))).toBe(false);
+  expect(existsSync(join(own.stateDir, 'one', 'lock'))).toBe(false);
 }, 90_000);
 
 test('one that is started again goes on where it was, with the state that it has', async () => {
   const pool = startPool();
   await running();
-  await send(230);
-  await allSeen();
+  await flow.send(230);
+  await flow.summed();
   const gone = once(pool, 'exit');
   pool.kill('SIGTERM');
   expect(await gone).toEqual([0, null]);
@@ -165,8 +113,8 @@ describe('a pool does what a worker does', () => {
   const changes: (StoreChange<string, number> | ChangeGap)[] = [];
 
   beforeAll(async () => {
-    await kafka.createTopics(Object.values(topics).map((name) => ({ name, partitions: 4 })));
-    spans = join(stateDir, 'spans');
+    await own.kafka.createTopics(Object.values(topics).map((name) => ({ name, partitions: 4 })));
+    spans = join(own.stateDir, 'spans');
     pool = new StreamsPool({
       applications: [
         {
@@ -176,8 +124,8 @@ describe('a pool does what a worker does', () => {
         },
       ],
       workers: 2,
-      bootstrapServers: broker.bootstrapServers,
-      stateDir,
+      bootstrapServers: own.bootstrapServers,
+      stateDir: own.stateDir,
       instanceId: 'three',
       ...shared,
     });
@@ -192,7 +140,7 @@ describe('a pool does what a worker does', () => {
 
   /** One for each key, in a trace that is sampled. */
   async function sendOnes(): Promise<void> {
-    const producer = await kafka.producer();
+    const producer = await own.kafka.producer();
     await producer.send(
       keys.map((key) => ({
         topic: topics.from,
@@ -266,8 +214,8 @@ describe('a pool does what a worker does', () => {
   test('another process is asked, and asks it', async () => {
     const worker = new StreamsWorker({
       applications: [{ applicationId: id, topology: summing(topics.from, topics.to) }],
-      bootstrapServers: broker.bootstrapServers,
-      stateDir,
+      bootstrapServers: own.bootstrapServers,
+      stateDir: own.stateDir,
       instanceId: 'four',
       ...shared,
     });
@@ -295,7 +243,7 @@ describe('a pool does what a worker does', () => {
   test('a close that may not take as long as it does is an error, and leaves the folder free', async () => {
     const module = new URL('../test/pooled-summing.ts', import.meta.url);
     const data = { fault, ...topics } satisfies PooledData;
-    const options = { bootstrapServers: broker.bootstrapServers, stateDir, instanceId: 'five' };
+    const options = { bootstrapServers: own.bootstrapServers, stateDir: own.stateDir, instanceId: 'five' };
     const hasty = new StreamsPool({ ...options, applications: [{ applicationId: 'hasty', module, data }] });
     await hasty.start();
     await expect(hasty.close({ timeoutMs: 1 })).rejects.toMatchObject({
@@ -308,7 +256,7 @@ describe('a pool does what a worker does', () => {
 
 test('what keeps it from starting is told by its code, and its folder is its own', async () => {
   const module = new URL('../test/pooled-summing.ts', import.meta.url);
-  const options = { workers: 2, bootstrapServers: broker.bootstrapServers, stateDir, instanceId: 'two' };
+  const options = { workers: 2, bootstrapServers: own.bootstrapServers, stateDir: own.stateDir, instanceId: 'two' };
   const data = { fault: new SharedArrayBuffer(4) } satisfies PooledData;
   const none = new StreamsPool({ ...options, applications: [{ applicationId: 'none', module: './not-there.ts' }] });
   expect(() => new StreamsPool({ ...options, workers: 0, applications: [] })).toThrow(/workers is 0/);
