@@ -1,5 +1,5 @@
 import { part, successor } from './bytes.ts';
-import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
+import { bytesOfTime, readTime, type StoreHost, writeTime } from './key-value-store.ts';
 
 /** Times that stand in a store beside its rows, so that they are committed, rolled back and restored with them. */
 export interface StoreTimes {
@@ -61,9 +61,7 @@ export class AgingRows {
         return bytes === null ? -1 : readTime(bytes, 0);
       },
       set: (name, ms) => {
-        const bytes = new Uint8Array(longBytes);
-        writeTime(bytes, 0, ms);
-        host.overlay.put(this.#timeKey(name), bytes, host.now());
+        host.overlay.put(this.#timeKey(name), bytesOfTime(ms), host.now());
       },
     };
   }

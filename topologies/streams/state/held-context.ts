@@ -1,6 +1,6 @@
 import type { Header } from '../kafka/port.ts';
 import type { RecordMetadata } from '../runtime/record.ts';
-import { readTime, writeTime } from './key-value-store.ts';
+import { bytesOfTime, readTime, writeTime } from './key-value-store.ts';
 import { packed, unpacked } from './packed.ts';
 
 /** What a record that is held back needs beside its key and value to go on later as itself. */
@@ -17,15 +17,18 @@ const nothing = new Uint8Array(0);
 
 /** Time, topic, partition and offset, then names and values of the headers. */
 export function contextBytes({ timestamp, headers, metadata }: HeldContext): Uint8Array {
-  const time = new Uint8Array(8);
-  writeTime(time, 0, timestamp);
   const place = metadata === null ? null : new Uint8Array(16);
   if (metadata !== null && place !== null) {
     writeTime(place, 0, metadata.partition);
     writeTime(place, 8, metadata.offset);
   }
   const topic = metadata === null ? null : utf8.encode(metadata.topic);
-  return packed([time, topic, place, ...headers.flatMap(([name, value]) => [utf8.encode(name), value])]);
+  return packed([
+    bytesOfTime(timestamp),
+    topic,
+    place,
+    ...headers.flatMap(([name, value]) => [utf8.encode(name), value]),
+  ]);
 }
 
 export function contextOf(bytes: Uint8Array): HeldContext {

@@ -1,9 +1,10 @@
 import type { StoreBuilder } from '../plan/node.ts';
 import type { AnyRecord, RecordMetadata } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
+import { bufferSpec } from './buffer-spec.ts';
 import { part } from './bytes.ts';
 import { contextBytes, contextOf, type HeldContext } from './held-context.ts';
-import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
+import { bytesOfTime, readTime, type StoreHost, writeTime } from './key-value-store.ts';
 import { packed, unpacked } from './packed.ts';
 import type { StateStore } from './state-store.ts';
 
@@ -28,14 +29,7 @@ export interface JoinBufferOptions {
 }
 
 export const joinBuffer = (options: JoinBufferOptions): StoreBuilder => ({
-  spec: {
-    name: options.name,
-    kind: 'buffer',
-    persistent: true,
-    logged: true,
-    retentionMs: null,
-    changelogConfig: {},
-  },
+  spec: bufferSpec(options.name),
   open: (host) => new BytesJoinBuffer(options, host),
 });
 
@@ -65,7 +59,7 @@ class BytesJoinBuffer implements JoinBuffer {
     const { overlay, topic, now } = this.#host;
     const { keySerde, valueSerde } = this.#options;
     const { timestamp, headers } = record;
-    if (timestamp > this.streamTime) overlay.put(clockRow, timeOnly(timestamp), now());
+    if (timestamp > this.streamTime) overlay.put(clockRow, bytesOfTime(timestamp), now());
     const key = keySerde.serialize(topic, record.key);
     const row = new Uint8Array(timeBytes + key.length + sequenceBytes);
     writeTime(row, 0, timestamp);
@@ -80,7 +74,7 @@ class BytesJoinBuffer implements JoinBuffer {
     const { overlay, topic, now } = this.#host;
     const { keySerde, valueSerde } = this.#options;
     if (to < from) return;
-    for (const [row, bytes] of overlay.range(timeOnly(from), timeOnly(to + 1))) {
+    for (const [row, bytes] of overlay.range(bytesOfTime(from), bytesOfTime(to + 1))) {
       const [context, value] = unpacked(bytes);
       if (!context || !value) continue; // never written so
       overlay.put(row, null, now());
@@ -91,10 +85,4 @@ class BytesJoinBuffer implements JoinBuffer {
       };
     }
   }
-}
-
-function timeOnly(timestamp: number): Uint8Array {
-  const out = new Uint8Array(timeBytes);
-  writeTime(out, 0, timestamp);
-  return out;
 }

@@ -154,5 +154,11 @@ export function writeTime(out: Uint8Array, at: number, time: number): void {
   writeUint32(out, at + 4, time);
 }
 
+export function bytesOfTime(time: number): Uint8Array {
+  const out = new Uint8Array(8);
+  writeTime(out, 0, time);
+  return out;
+}
+
 export const readTime = (bytes: Uint8Array, at: number): number =>
   readUint32(bytes, at) * 0x1_0000_0000 + readUint32(bytes, at + 4);

@@ -1,5 +1,6 @@
 import type { StoreBuilder } from '../plan/node.ts';
-import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
+import { bufferSpec } from './buffer-spec.ts';
+import { bytesOfTime, readTime, type StoreHost, writeTime } from './key-value-store.ts';
 import type { StateStore } from './state-store.ts';
 
 /**
@@ -22,7 +23,7 @@ export interface LeftOut extends StateStore {
 }
 
 export const leftOut = (name: string): StoreBuilder => ({
-  spec: { name, kind: 'buffer', persistent: true, logged: true, retentionMs: null, changelogConfig: {} },
+  spec: bufferSpec(name),
   open: (host) => new BytesLeftOut(name, host),
 });
 
@@ -52,9 +53,7 @@ class BytesLeftOut implements LeftOut {
   add(isLeft: boolean, offset: number, timestamp: number, horizon: number): void {
     const { overlay, now } = this.#host;
     if (horizon > 0) {
-      const end = new Uint8Array(8);
-      writeTime(end, 0, horizon);
-      for (const [row] of [...overlay.range(null, end)]) overlay.put(row, null, now());
+      for (const [row] of [...overlay.range(null, bytesOfTime(horizon))]) overlay.put(row, null, now());
     }
     // Before 1970 there is no time to go by, nor any window.
     if (timestamp < Math.max(0, horizon)) return;

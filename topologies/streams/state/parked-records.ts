@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ConsumedRecord } from '../kafka/port.ts';
 import type { StoreBuilder } from '../plan/node.ts';
+import { bufferSpec } from './buffer-spec.ts';
 import { byteString, prefixEnd } from './bytes.ts';
 import { type StoreHost, writeTime } from './key-value-store.ts';
 import type { StateStore } from './state-store.ts';
@@ -25,14 +26,7 @@ export interface ParkedRecords extends StateStore {
 const changelogMaxBytes = 20 * 1_048_576;
 
 export const parkedRecords = (name: string): StoreBuilder => ({
-  spec: {
-    name,
-    kind: 'buffer',
-    persistent: true,
-    logged: true,
-    retentionMs: null,
-    changelogConfig: { 'max.message.bytes': String(changelogMaxBytes) },
-  },
+  spec: bufferSpec(name, { 'max.message.bytes': String(changelogMaxBytes) }),
   open: (host) => new BytesParkedRecords(name, host),
 });
 

@@ -1,6 +1,7 @@
 import type { StoreBuilder } from '../plan/node.ts';
 import type { AnyRecord, Change, RecordMetadata } from '../runtime/record.ts';
 import type { Serde } from '../serde.ts';
+import { bufferSpec } from './buffer-spec.ts';
 import { part } from './bytes.ts';
 import { contextBytes, contextOf, type HeldContext } from './held-context.ts';
 import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
@@ -49,14 +50,7 @@ export interface SuppressBufferOptions {
 }
 
 export const suppressBuffer = (options: SuppressBufferOptions): StoreBuilder => ({
-  spec: {
-    name: options.name,
-    kind: 'buffer',
-    persistent: true,
-    logged: true,
-    retentionMs: null,
-    changelogConfig: options.changelogConfig,
-  },
+  spec: bufferSpec(options.name, options.changelogConfig),
   open: (host) => new BytesSuppressBuffer(options, host),
 });
 

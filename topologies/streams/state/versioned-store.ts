@@ -1,6 +1,6 @@
 import type { Serde } from '../serde.ts';
 import { part, successor } from './bytes.ts';
-import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
+import { bytesOfTime, readTime, type StoreHost, writeTime } from './key-value-store.ts';
 import { prefixFree, prefixFreeKey } from './prefix-free-key.ts';
 import type { Row, StateStore, ValueAndTimestamp } from './state-store.ts';
 
@@ -58,11 +58,7 @@ export class BytesVersionedStore<K, V> implements VersionedKeyValueStore<K, V> {
     const { overlay, topic, now } = this.#host;
     const newest = this.#newest();
     if (timestamp < newest - this.#options.historyRetentionMs) return 'expired';
-    if (timestamp > newest) {
-      const time = new Uint8Array(timeBytes);
-      writeTime(time, 0, timestamp);
-      overlay.put(newestRow, time, now());
-    }
+    if (timestamp > newest) overlay.put(newestRow, bytesOfTime(timestamp), now());
     const prefix = this.#prefix(key);
     const row = rowOf(prefix, timestamp);
     overlay.put(row, value === null ? tombstone : present(this.#options.valueSerde.serialize(topic, value)), now());

@@ -1,5 +1,6 @@
 import type { StoreBuilder } from '../plan/node.ts';
 import type { Serde } from '../serde.ts';
+import { bufferSpec } from './buffer-spec.ts';
 import { bytesOfLength, part, prefixEnd, writeUint32 } from './bytes.ts';
 import { readTime, type StoreHost, writeTime } from './key-value-store.ts';
 import type { StateStore } from './state-store.ts';
@@ -30,14 +31,7 @@ export interface WaitingRoomOptions {
 }
 
 export const waitingRoom = (options: WaitingRoomOptions): StoreBuilder => ({
-  spec: {
-    name: options.name,
-    kind: 'buffer',
-    persistent: true,
-    logged: true,
-    retentionMs: null,
-    changelogConfig: {},
-  },
+  spec: bufferSpec(options.name),
   open: (host) => new BytesWaitingRoom(options, host),
 });
 
