@@ -1,5 +1,5 @@
 /**
- * A worker with one table on disk, as a program of its own: `app.ts BOOTSTRAP STATE-FOLDER`. Says "running" on stdout when it runs, `restored N` for what it
+ * A worker with one table on disk, as a program of its own: `app.ts BOOTSTRAP STATE-FOLDER`. Says "running" on stdout when it runs, `restored N MS` for what it
  * had to read before; lives until it is killed.
  */
 import { setFlagsFromString } from 'node:v8';
@@ -17,7 +17,7 @@ const worker = new StreamsWorker({
   stateDir,
   instanceId: 'state-0',
   log: (level, event, message, fields) => {
-    if (event === 'restored') console.log(`restored ${fields?.records}`);
+    if (event === 'restored') console.log(`restored ${fields?.records} ${fields?.ms}`);
     else if (level !== 'info') console.error(level, event, message);
   },
 });
