@@ -57,6 +57,19 @@ test('tasks of one sub-topology are spread, not given to one member', () => {
     ).toEqual(['0', '1']);
 });
 
+test('a newcomer is given its part of each sub-topology, where all cost about the same to move', () => {
+  const tasks = [0, 1].flatMap((sub) => [0, 1, 2, 3].map((one) => ({ taskId: `${sub}_${one}`, stateful: sub === 1 })));
+  const owned = tasks.map(({ taskId }) => taskId);
+  const few = Object.fromEntries(owned.map((id, index) => [id, 1_000 + index]));
+  const shares = shareTasks(tasks, [member('a', owned), member('b', [], { lags: few })], options);
+  for (const name of ['a', 'b'])
+    expect(
+      of(shares, name)
+        .active.map((id) => id.slice(0, 1))
+        .sort(),
+    ).toEqual(['0', '0', '1', '1']);
+});
+
 test('threads of one process keep no copies for each other, and both of its copies are not in another one', () => {
   const tasks = statefulTasks(4);
   const owned = [['0_0'], ['0_1'], ['0_2'], ['0_3']];

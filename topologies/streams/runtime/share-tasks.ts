@@ -98,6 +98,7 @@ function best<T>(candidates: readonly T[], ...measures: readonly ((one: T) => nu
 }
 
 const subTopologyOf = (taskId: string): string => taskId.slice(0, taskId.indexOf('_'));
+const partitionOf = (taskId: string): number => Number(taskId.slice(taskId.indexOf('_') + 1));
 const lagOf = (share: Share, task: SharedTask): number => (task.stateful ? share.member.lag(task.taskId) : 0);
 
 /** Fills every member's share: first with what it has, then with what is left over. */
@@ -121,13 +122,17 @@ function placeIdeally(tasks: readonly SharedTask[], shares: readonly Share[], op
   const short = new Set(
     shares.filter((share) => tasks.filter((task) => ownerOf.get(task.taskId) === share).length < share.least),
   );
-  /** Records to restore if it went from its owner to the member that needs work and has most of it. */
+  const behind = (share: Share, task: SharedTask): number => {
+    const lag = lagOf(share, task);
+    return lag <= options.acceptableRecoveryLag ? 0 : lag;
+  };
+  /** Records to restore if it went from its owner to the member that needs work and has most of it; 0 where they are few. */
   const costOfMoving = (task: SharedTask): number =>
-    Math.min(Number.POSITIVE_INFINITY, ...[...short].map((share) => lagOf(share, task)));
-  // Who has too much gives away what is cheapest to move.
+    Math.min(Number.POSITIVE_INFINITY, ...[...short].map((share) => behind(share, task)));
+  // Who has too much gives away what is cheapest to move; of what costs the same, some of each sub-topology.
   const dearestFirst = tasks
     .map((task) => ({ task, cost: costOfMoving(task) }))
-    .sort((a, b) => compare(b.cost, a.cost));
+    .sort((a, b) => compare(b.cost, a.cost) || partitionOf(a.task.taskId) - partitionOf(b.task.taskId));
   const left = new Set(tasks);
   for (const { task } of dearestFirst) {
     const owner = ownerOf.get(task.taskId);
@@ -135,10 +140,6 @@ function placeIdeally(tasks: readonly SharedTask[], shares: readonly Share[], op
     give(owner, task);
     left.delete(task);
   }
-  const behind = (share: Share, task: SharedTask): number => {
-    const lag = lagOf(share, task);
-    return lag <= options.acceptableRecoveryLag ? 0 : lag;
-  };
   for (const task of left) {
     const sub = subTopologyOf(task.taskId);
     const taker = best(
