@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { RecordList } from '../test/record-list.ts';
 import { ByteWriter } from './bytes.ts';
 import { type ConsumedRecord, type Header, type ProducedRecord, partitionName } from './port.ts';
 import { cutIntoRounds, encodeRound } from './produce-rounds.ts';
 import { readBatches } from './record-batch.ts';
-import { RecordList, RecordPack, RecordPacks } from './record-pack.ts';
+import { RecordPack, RecordPacks } from './record-pack.ts';
 
 const bytes = fc.uint8Array({ maxLength: 90 });
 const header: fc.Arbitrary<Header> = fc.tuple(fc.string({ maxLength: 5 }), bytes);

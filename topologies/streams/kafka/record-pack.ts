@@ -17,38 +17,6 @@ export interface RecordCollector extends RecordsToSend {
   clear(): void;
 }
 
-/** Records as objects: for a log in memory, which keeps them. */
-export class RecordList implements RecordCollector {
-  #records: ProducedRecord[] = [];
-
-  get length(): number {
-    return this.#records.length;
-  }
-
-  append(
-    topic: string,
-    partition: number,
-    timestamp: number,
-    key: Uint8Array | null,
-    value: Uint8Array | null,
-    headers: readonly Header[],
-  ): void {
-    this.#records.push({ topic, partition, timestamp, key, value, headers });
-  }
-
-  takeBack(length: number): void {
-    this.#records.length = length;
-  }
-
-  clear(): void {
-    this.#records = [];
-  }
-
-  [Symbol.iterator](): Iterator<ProducedRecord> {
-    return this.#records[Symbol.iterator]();
-  }
-}
-
 /** A slab that a rare large transaction has grown past this is given back. */
 const keepAtMostBytes = 1 << 20;
 

@@ -2,7 +2,6 @@ import { ProductionError } from '../errors.ts';
 import type { InMemoryBroker } from '../kafka/in-memory-broker.ts';
 import type { TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
-import { RecordList } from '../kafka/record-pack.ts';
 import type { DropReason } from '../plan/node.ts';
 import { checkCoPartitioning, internalWidths } from '../plan/partition-widths.ts';
 import { changelogTopicOf, type Topology } from '../plan/topology.ts';
@@ -18,6 +17,7 @@ import type { RecordMetadata } from '../runtime/record.ts';
 import { StreamTask } from '../runtime/stream-task.ts';
 import { MemoryStorage } from '../state/memory-storage.ts';
 import type { TaskStorage } from '../state/state-store.ts';
+import { RecordList } from './record-list.ts';
 
 export interface ApplicationOptions {
   readonly now: () => number;
