@@ -3,10 +3,13 @@ import { defineConfig } from 'vitest/config';
 
 const all = '{schemas,topologies,services,projections,web}/**';
 const skip = ['**/node_modules/**', '**/dist/**', '**/build/**', '**/.bookstream/**'];
+// expect.poll's own second is nothing to a machine that is busy with other tests.
+const patient = { expect: { poll: { timeout: 20_000 } } } as const;
 const realEngines = {
   pool: 'forks',
   testTimeout: 60_000,
   hookTimeout: 120_000,
+  ...patient,
 } as const;
 // Vite would take graphql's development build for our files while graphql-yoga gets Node's own choice, and the two do not know each other's types.
 const graphql = fileURLToPath(new URL('node_modules/graphql/index.mjs', import.meta.url));
@@ -23,6 +26,7 @@ export default defineConfig({
           include: [`${all}/*.test.ts`],
           exclude: [...skip, '**/*.int.test.ts'],
           globalSetup: 'web/sync.setup.mjs',
+          ...patient,
           testTimeout: 30_000, // properties compute for seconds, and a busy machine is slower still
           sequence: { groupOrder: 0 },
         },

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { freePort } from '../../services/engines/ports.ts';
 import { ephemeralFolder, startEngines } from '../../services/engines/start.ts';
 
 /** Engines of a test file's own, whose data goes with them. */
@@ -14,7 +15,7 @@ export const databases = async () => {
 /** A Postgres that makes its data durable, as the shop's does; the data goes with it all the same. */
 export const durablePostgres = async () => {
   const dataDir = ephemeralFolder();
-  const engines = await startEngines({ only: ['postgres'], dataDir });
+  const engines = await startEngines({ only: ['postgres'], dataDir, ports: { postgres: await freePort() } });
   return {
     postgresUrl: String(engines.urls.POSTGRES_URL),
     [Symbol.asyncDispose]: async () => {

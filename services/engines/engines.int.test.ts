@@ -80,10 +80,12 @@ test('all engines start side by side, answer their drivers and leave neither pro
 test('what was written is still there at the next start, also under another port', async () => {
   const dataDir = ephemeralFolder();
   const only = ['kafka', 'registry', 'mongo', 'postgres'] as const;
+  const elsewhere = async () =>
+    Object.fromEntries(await Promise.all(only.map(async (name) => [name, await freePort()] as const)));
   const subjects = Array.from({ length: 60 }, (_, n) => `probe-${n}`).sort();
   try {
     {
-      await using engines = await startEngines({ only, dataDir, ports: { kafka: await freePort() } });
+      await using engines = await startEngines({ only, dataDir, ports: await elsewhere() });
       const admin = new Kafka({ brokers: [String(engines.urls.KAFKA_URL)], logLevel: logLevel.NOTHING }).admin();
       await admin.connect();
       await admin.createTopics({ topics: [{ topic: 'probe', numPartitions: 3 }], waitForLeaders: true });
@@ -97,7 +99,7 @@ test('what was written is still there at the next start, also under another port
       await client.query('create table probe as select 42 as answer');
       await client.end();
     }
-    await using engines = await startEngines({ only, dataDir, ports: { kafka: await freePort() } });
+    await using engines = await startEngines({ only, dataDir, ports: await elsewhere() });
     const admin = new Kafka({ brokers: [String(engines.urls.KAFKA_URL)], logLevel: logLevel.NOTHING }).admin();
     await admin.connect();
     expect(await admin.fetchTopicMetadata({ topics: ['probe'] })).toMatchObject({

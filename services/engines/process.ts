@@ -141,6 +141,7 @@ export class ManagedProcess {
     while (this.alive) {
       try {
         await ready();
+        if (!this.alive) break; // then another's engine answered under its address
         return;
       } catch (error) {
         last = error;
