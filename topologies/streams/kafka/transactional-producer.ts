@@ -20,6 +20,7 @@ import {
 const concurrentTransactions = 51;
 const invalidTxnState = 48;
 const duplicateSequence = 46;
+const invalidTransactionTimeout = 50;
 /** 47 an older epoch, 90 fenced, 49 the id belongs to another producer: somebody has called InitProducerId after us. */
 const fencedCodes: readonly number[] = [47, 90, 49];
 /** The group does not know us (any more) as we were: 22 another generation, 25 no such member, 82 the instance id was taken over. */
@@ -47,7 +48,9 @@ export const initialise = async (client: ClusterClient, transactionalId: string)
   );
   if (answer.errorCode !== 0) {
     throw new BrokerRefusalError(`Transactional id ${transactionalId} was not initialised`, answer.errorCode, {
-      retriable: true,
+      ...(answer.errorCode === invalidTransactionTimeout
+        ? { detail: `raise transaction.max.timeout.ms of the brokers to ${transactionTimeoutMs} or more` }
+        : { retriable: true }),
     });
   }
   return answer;
