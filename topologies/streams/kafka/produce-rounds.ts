@@ -10,6 +10,9 @@ import { type PartitionRecords, packsOf } from './record-pack.ts';
  */
 const maxBatchBytes = 900_000;
 
+/** Sequence numbers have 31 bits, and behind the last one comes 0 (`DefaultRecordBatch.incrementSequence`). */
+const sequenceCount = 2 ** 31;
+
 /** Records of one partition that fit one batch. */
 export type Share = readonly Span[];
 
@@ -80,10 +83,8 @@ export const encodeRound = (
     const { topic, partition } = (share[0] as Span).list;
     const name = partitionName({ topic, partition });
     const baseSequence = sequences.get(name) ?? 0;
-    sequences.set(
-      name,
-      share.reduce((sum, { from, to }) => sum + to - from, baseSequence),
-    );
+    const next = share.reduce((sum, { from, to }) => sum + to - from, baseSequence);
+    sequences.set(name, next % sequenceCount);
     const from = slab.position;
     writeBatch(slab, share, { ...stamp, baseSequence });
     return { topic, partition, from, to: slab.position };
