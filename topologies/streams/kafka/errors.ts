@@ -1,4 +1,5 @@
 import { StreamsError } from '../errors.ts';
+import type { ProducedRecord } from './port.ts';
 
 /** The connection broke or an answer did not come in time; whether the request was carried out is unknown. */
 export class BrokerConnectionError extends StreamsError {
@@ -37,15 +38,19 @@ export class BrokerRefusalError extends StreamsError {
 export class ProduceRefusalError extends BrokerRefusalError {
   readonly topic: string;
   readonly partition: number;
+  /** Those that are at fault, as far as it is known. */
+  readonly records: readonly ProducedRecord[];
 
   constructor(
     { topic, partition }: { readonly topic: string; readonly partition: number },
     errorCode: number,
     detail?: string | null,
+    records: readonly ProducedRecord[] = [],
   ) {
     super(`Produce to ${topic}-${partition}`, errorCode, { ...(detail && { detail }) });
     this.topic = topic;
     this.partition = partition;
+    this.records = records;
   }
 }
 
@@ -103,6 +108,7 @@ const names: Readonly<Record<number, string>> = {
   15: 'COORDINATOR_NOT_AVAILABLE',
   16: 'NOT_COORDINATOR',
   17: 'INVALID_TOPIC_EXCEPTION',
+  18: 'RECORD_LIST_TOO_LARGE',
   19: 'NOT_ENOUGH_REPLICAS',
   22: 'ILLEGAL_GENERATION',
   25: 'UNKNOWN_MEMBER_ID',

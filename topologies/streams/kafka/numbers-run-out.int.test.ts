@@ -243,4 +243,4 @@ if (wholeWay)
     expect(await committed('young')).toEqual({ numbers: upTo(count), offset: count });
     for (const [index, id] of ids.entries())
       expect((await initialise(client, id)).producerId, id).not.toBe(first[index]?.producerId);
-  }, 600_000);
+  }, 1_800_000);

@@ -1,8 +1,8 @@
 import { ByteWriter } from './bytes.ts';
 import { Backoff, type ClusterClient, isTransient, type Links } from './cluster-client.ts';
-import { BrokerConnectionError, BrokerRefusalError, ProduceRefusalError } from './errors.ts';
+import { BrokerConnectionError, BrokerRefusalError } from './errors.ts';
 import { type BaseOffsets, type PlainProducer, partitionName, type RecordsToSend, type SendOptions } from './port.ts';
-import { cutIntoRounds, encodeRound } from './produce-rounds.ts';
+import { BatchCutter, encodeRound, type RoundBatch, refusalOf, type Share } from './produce-rounds.ts';
 import { initProducerIdRequest, type ProducerId, produceRequest } from './protocol/produce.ts';
 
 const duplicateSequence = 46;
@@ -13,6 +13,7 @@ export class IdempotentProducer implements PlainProducer {
   readonly #client: ClusterClient;
   readonly #links: Links;
   readonly #slab = new ByteWriter(64 << 10);
+  readonly #cutter = new BatchCutter();
   #producer: ProducerId | null = null;
   #sequences = new Map<string, number>();
   #last: Promise<unknown> = Promise.resolve();
@@ -36,7 +37,8 @@ export class IdempotentProducer implements PlainProducer {
   async #send(records: RecordsToSend, { maxBytesOf }: SendOptions): Promise<BaseOffsets> {
     const baseOffsets = new Map<string, number>();
     try {
-      for (const round of cutIntoRounds(records, maxBytesOf)) {
+      const rounds = this.#cutter.cut(records, maxBytesOf);
+      for (let round = rounds.shift(); round !== undefined; round = rounds.shift()) {
         this.#producer ??= await this.#initialise();
         this.#slab.reset();
         const { producerId, producerEpoch } = this.#producer;
@@ -46,7 +48,7 @@ export class IdempotentProducer implements PlainProducer {
           { producerId, producerEpoch, transactional: false },
           this.#sequences,
         );
-        await this.#produce(batches, baseOffsets);
+        rounds.unshift(...(await this.#produce(batches, baseOffsets)));
       }
     } catch (error) {
       // What the broker has of these sequences is unknown: begin anew under another id.
@@ -69,8 +71,13 @@ export class IdempotentProducer implements PlainProducer {
     }
   }
 
-  async #produce(batches: ReturnType<typeof encodeRound>, baseOffsets: Map<string, number>): Promise<void> {
+  /** @returns what is to be sent before all else: batches that were too large, in smaller ones */
+  async #produce(
+    batches: readonly RoundBatch[],
+    baseOffsets: Map<string, number>,
+  ): Promise<readonly (readonly Share[])[]> {
     let left = batches;
+    const smaller: (readonly Share[])[] = [];
     const backoff = new Backoff(deliverWithinMs, 5);
     for (;;) {
       const unknown = left.filter((one) => this.#client.leaderOf(one) === undefined);
@@ -83,15 +90,23 @@ export class IdempotentProducer implements PlainProducer {
         [...byNode].map(async ([nodeId, group]) => {
           try {
             const answer = await this.#client.ask(nodeId, produceRequest(null, group, 30_000), this.#links);
-            for (const { topic, partition, errorCode, baseOffset, message } of answer) {
-              const name = partitionName({ topic, partition });
+            for (const produced of answer) {
+              const { topic, partition, errorCode, baseOffset } = produced;
+              const name = partitionName(produced);
               if (errorCode === 0 || errorCode === duplicateSequence) {
                 if (!baseOffsets.has(name)) baseOffsets.set(name, baseOffset);
                 continue;
               }
-              cause = new ProduceRefusalError({ topic, partition }, errorCode, message);
+              const batch = group.find((one) => one.topic === topic && one.partition === partition);
+              if (batch === undefined) continue; // the broker answers what it was asked
+              const halves = this.#cutter.cutSmaller(batch, errorCode, this.#sequences);
+              if (halves.length > 0) {
+                smaller.push(...halves);
+                continue;
+              }
+              cause = refusalOf(batch, produced);
               if (!isTransient(errorCode)) throw cause;
-              again.push(...group.filter((one) => one.topic === topic && one.partition === partition));
+              again.push(batch);
             }
           } catch (error) {
             if (!(error instanceof BrokerConnectionError)) throw error;
@@ -100,7 +115,7 @@ export class IdempotentProducer implements PlainProducer {
           }
         }),
       );
-      if (again.length === 0) return;
+      if (again.length === 0) return smaller;
       if (!(await backoff.again()))
         throw cause ?? new BrokerRefusalError(`No leader for ${again.map(partitionName).join(', ')}`, 5);
       await this.#client.refresh([...new Set(again.map(({ topic }) => topic))]).catch(() => {}); // The next attempt tells.

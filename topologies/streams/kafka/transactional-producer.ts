@@ -1,14 +1,8 @@
 import { ByteWriter } from './bytes.ts';
 import { Backoff, type ClusterClient, isTransient, type Links } from './cluster-client.ts';
-import {
-  BrokerConnectionError,
-  BrokerRefusalError,
-  FencedError,
-  ProduceRefusalError,
-  TransactionAbortedError,
-} from './errors.ts';
+import { BrokerConnectionError, BrokerRefusalError, FencedError, TransactionAbortedError } from './errors.ts';
 import { type BaseOffsets, partitionName, type Transaction, type TransactionalProducer } from './port.ts';
-import { cutIntoRounds, encodeRound } from './produce-rounds.ts';
+import { BatchCutter, encodeRound, type RoundBatch, refusalOf, type Share } from './produce-rounds.ts';
 import {
   endTxnRequest,
   initProducerIdRequest,
@@ -68,6 +62,7 @@ export class AlternatingProducer implements TransactionalProducer {
   readonly #controlLinks: Links;
   readonly #identities: readonly [Identity, Identity];
   readonly #slab = new ByteWriter(64 << 10);
+  readonly #cutter = new BatchCutter();
   #turn = 0;
   #last: Promise<unknown> = Promise.resolve();
   #fenced: FencedError | null = null;
@@ -113,13 +108,13 @@ export class AlternatingProducer implements TransactionalProducer {
     const withinMs = transactionTimeoutMs;
     try {
       const sequences = new Map<string, number>();
-      const rounds = cutIntoRounds(records, maxBytesOf);
+      const rounds = this.#cutter.cut(records, maxBytesOf);
       let offsetsWritten: Promise<void> | null = null;
-      for (const round of rounds.length > 0 ? rounds : [[]]) {
+      for (let round = rounds.shift() ?? []; ; ) {
         this.#slab.reset();
         const stamp = { producerId: producer.producerId, producerEpoch: producer.producerEpoch, transactional: true };
         const batches = encodeRound(this.#slab, round, stamp, sequences);
-        const written = this.#produce(identity.transactionalId, batches, baseOffsets, withinMs);
+        const written = this.#produce(identity.transactionalId, batches, sequences, baseOffsets, withinMs);
         // Behind the first round on its connection, so that their additions to the transaction do not race; but not behind much, for which a
         // quota's pause, in which nothing is answered there, may be longer than a transaction.
         const size = batches.reduce((sum, { batch }) => sum + batch.length, 0);
@@ -130,6 +125,10 @@ export class AlternatingProducer implements TransactionalProducer {
         // Both must have been answered before anything else is sent on this id, whatever fails first.
         const outcomes = await Promise.allSettled([written, offsetsWritten]);
         for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+        rounds.unshift(...(await written));
+        const next = rounds.shift();
+        if (next === undefined) break;
+        round = next;
       }
     } catch (error) {
       throw await this.#giveUp(identity, producer, error);
@@ -138,18 +137,23 @@ export class AlternatingProducer implements TransactionalProducer {
     return baseOffsets;
   }
 
-  /** Sends each leader its batches until all are taken; a batch is repeated byte for byte, which the broker recognises. */
+  /**
+   * Sends each leader its batches until all are taken; a batch is repeated byte for byte, which the broker recognises.
+   * @returns what is to be sent before all else: batches that were too large, in smaller ones
+   */
   async #produce(
     transactionalId: string,
-    batches: ReturnType<typeof encodeRound>,
+    batches: readonly RoundBatch[],
+    sequences: Map<string, number>,
     baseOffsets: Map<string, number>,
     withinMs: number,
-  ): Promise<void> {
+  ): Promise<readonly (readonly Share[])[]> {
     let left = batches;
-    if (left.length === 0) return;
+    const smaller: (readonly Share[])[] = [];
+    if (left.length === 0) return smaller;
     const backoff = new Backoff(withinMs);
     for (;;) {
-      const again: typeof batches = [];
+      const again: RoundBatch[] = [];
       const unknown = left.filter((one) => this.#client.leaderOf(one) === undefined);
       if (unknown.length > 0) await this.#client.refresh([...new Set(unknown.map(({ topic }) => topic))]);
       // One broker after another: side by side their additions to the transaction race, and the loser is put off for 20 ms.
@@ -160,14 +164,20 @@ export class AlternatingProducer implements TransactionalProducer {
         }
         try {
           const answer = await this.#client.ask(nodeId, produceRequest(transactionalId, group, withinMs), this.#links);
-          for (const { topic, partition, errorCode, baseOffset, message } of answer) {
-            const name = partitionName({ topic, partition });
+          for (const produced of answer) {
+            const { topic, partition, errorCode, baseOffset } = produced;
+            const name = partitionName(produced);
             if (errorCode === 0 || errorCode === duplicateSequence) {
               if (!baseOffsets.has(name)) baseOffsets.set(name, baseOffset);
-            } else if (errorCode === concurrentTransactions || isTransient(errorCode)) {
-              again.push(...group.filter((one) => one.topic === topic && one.partition === partition));
-            } else {
-              throw new ProduceRefusalError({ topic, partition }, errorCode, message);
+              continue;
+            }
+            const batch = group.find((one) => one.topic === topic && one.partition === partition);
+            if (batch === undefined) continue; // the broker answers what it was asked
+            if (errorCode === concurrentTransactions || isTransient(errorCode)) again.push(batch);
+            else {
+              const halves = this.#cutter.cutSmaller(batch, errorCode, sequences);
+              if (halves.length === 0) throw refusalOf(batch, produced);
+              smaller.push(...halves);
             }
           }
         } catch (error) {
@@ -175,7 +185,7 @@ export class AlternatingProducer implements TransactionalProducer {
           again.push(...group);
         }
       }
-      if (again.length === 0) return;
+      if (again.length === 0) return smaller;
       if (!(await backoff.again())) {
         throw new BrokerRefusalError(`Produce to ${again.map(partitionName).join(', ')} within ${withinMs} ms`, 7, {
           retriable: true,

@@ -48,9 +48,6 @@ export interface RunOptions extends RunnerOptions {
   readonly metrics: ApplicationMetrics;
 }
 
-/** 17 the name is not allowed, 29 we may not write there. */
-const topicCodes: readonly number[] = [17, 29];
-
 const firstBackoffMs = 100;
 const lastBackoffMs = 10_000;
 /** A run that lasted so long had begun well: the next fault is a new one. */
@@ -174,13 +171,10 @@ export class ApplicationRunner {
     }, waitMs);
   }
 
-  /** A topic that refuses whatever is sent to it: the next run's records for it are production errors before they are sent. */
+  /** What a broker has refused is a production error of the next run before it is sent: nobody else knows which record is at fault. */
   #learnFrom(error: unknown): void {
-    if (this.#options.onProductionError === 'fail') return;
-    for (let cause = error; cause instanceof Error; cause = cause.cause) {
-      if (!(cause instanceof ProduceRefusalError && topicCodes.includes(cause.errorCode))) continue;
-      this.#limits.refuse(cause.topic, cause);
-    }
+    for (let cause = error; cause instanceof Error; cause = cause.cause)
+      if (cause instanceof ProduceRefusalError) this.#limits.learn(cause, this.#options.onProductionError !== 'fail');
   }
 
   /** The next run begins paused too. */

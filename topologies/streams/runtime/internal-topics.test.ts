@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Serdes, StreamsBuilder, TimeWindows } from '../index.ts';
+import { JoinWindows, Serdes, StreamsBuilder, TimeWindows } from '../index.ts';
 import { BrokerRefusalError } from '../kafka/errors.ts';
 import type { TopicSpec } from '../kafka/port.ts';
 import { ScriptedPort } from '../test/scripted-port.ts';
@@ -72,4 +72,16 @@ test("topics of the application's own take every time; brokers that do not know 
 
   kafka.createTopics = () => Promise.reject(new BrokerRefusalError('Topic app-counts-changelog was not created', 38));
   await expect(prepareTopics(builder.build().plan('app'), kafka)).rejects.toThrow(/INVALID_REPLICATION_FACTOR/);
+});
+
+test('where the settings of a topic that a join is read again from cannot be read, it says so with both cures', async () => {
+  const builder = new StreamsBuilder();
+  const [left, right] = [builder.stream(text('left')), builder.stream(text('right'))];
+  left.join(right, (one, other) => one + other, JoinWindows.ofTimeDifferenceWithNoGrace(1_000), { as: 'both' });
+  const kafka = new ScriptedPort();
+  for (const name of ['left', 'right']) kafka.broker.createTopic(name, 1);
+  kafka.topicConfigs = () => Promise.reject(new BrokerRefusalError('Settings of topic left', 29));
+  await expect(prepareTopics(builder.build().plan('app'), kafka)).rejects.toThrow(
+    /cannot be read \(both-.* from left.*TOPIC_AUTHORIZATION_FAILED.*nothing was started\. Allow DescribeConfigs, or .*logged: true/,
+  );
 });

@@ -80,7 +80,15 @@ async function checkRereads(plan: ApplicationPlan, kafka: KafkaPort): Promise<vo
     rereadTopic === null ? [] : [{ store: spec.name, topic: rereadTopic, reachMs: spec.rereads?.reachMs ?? 0 }],
   );
   if (rereads.length === 0) return;
-  const configs = await kafka.topicConfigs([...new Set(rereads.map(({ topic }) => topic))]);
+  const configs = await kafka.topicConfigs([...new Set(rereads.map(({ topic }) => topic))]).catch((cause: unknown) => {
+    if (!(cause instanceof BrokerRefusalError)) throw cause;
+    const names = rereads.map(({ store, topic }) => `${store} from ${topic}`).join(', ');
+    throw new TopologyError(
+      `whether topics keep their records for as long as joins reach back cannot be read (${names}: ${cause.message}); nothing was started. ` +
+        'Allow DescribeConfigs, or give the joins changelogs of their own (logged: true).',
+      { cause },
+    );
+  });
   for (const { store, topic, reachMs } of rereads) {
     const config = configs.get(topic);
     const retentionMs = Number(config?.get('retention.ms') ?? -1);

@@ -1,11 +1,10 @@
 import { ProductionError } from '../errors.ts';
-import { BrokerRefusalError } from '../kafka/errors.ts';
+import { BrokerRefusalError, type ProduceRefusalError } from '../kafka/errors.ts';
 import type { Header, KafkaPort } from '../kafka/port.ts';
 import { soleBatchSize } from '../kafka/record-batch.ts';
 import type { Log } from './log.ts';
+import { ProductionRefusals, written } from './production-refusals.ts';
 
-/** A topic that has refused us may have been opened to us meanwhile. */
-const askAgainMs = 60_000;
 /** More than a batch adds to key and value of a record without headers. */
 const overheadBytes = 100;
 
@@ -30,10 +29,6 @@ const timesOf = (config: ReadonlyMap<string, string>): Times => {
 
 const anyTime: Times = { beforeMs: Number.POSITIVE_INFINITY, afterMs: Number.POSITIVE_INFINITY };
 
-/** Beyond what a date can say it is the number. */
-const written = (timestamp: number): string =>
-  Math.abs(timestamp) <= 8.64e15 ? new Date(timestamp).toISOString() : String(timestamp);
-
 /**
  * What the topics of an application do not take, known before anything is sent: so a record that cannot be sent costs neither the transaction
  * nor the work beside it. What is found out only from a broker's refusal costs the run, and is known in the next one.
@@ -47,17 +42,36 @@ export class ProductionLimits {
   #narrowest = anyTime;
   /** No topic finds a time up to here too far ahead, now or later. */
   #notAhead = Number.NEGATIVE_INFINITY;
-  readonly #refused = new Map<string, { readonly error: Error; readonly untilMs: number }>();
+  readonly #refused = new ProductionRefusals();
 
-  /** Asks for the topics' settings anew. Where that is not allowed, the broker's refusal is all there is. */
+  /** Asks for the topics' settings anew. Where that is not allowed, a broker's refusals are all there is. */
   async load(topics: readonly string[], kafka: Pick<KafkaPort, 'topicConfigs'>, log: Log): Promise<void> {
     try {
       this.take(await kafka.topicConfigs(topics));
     } catch (error) {
       if (!(error instanceof BrokerRefusalError)) throw error;
-      const text = `the topics' settings cannot be read, so a record that is too large, or of a time that its topic does not take, stops the application. Allow DescribeConfigs: ${error.message}`;
-      log('warn', 'limits-unknown', text, { error });
+      await this.#loadEach(topics, kafka, log);
     }
+  }
+
+  /** One topic that is refused must not hide the others. */
+  async #loadEach(topics: readonly string[], kafka: Pick<KafkaPort, 'topicConfigs'>, log: Log): Promise<void> {
+    const known = new Map<string, ReadonlyMap<string, string>>();
+    const unknown: string[] = [];
+    let refusal: BrokerRefusalError | null = null;
+    for (const topic of topics) {
+      try {
+        for (const [name, config] of await kafka.topicConfigs([topic])) known.set(name, config);
+      } catch (error) {
+        if (!(error instanceof BrokerRefusalError)) throw error;
+        unknown.push(topic);
+        refusal = error;
+      }
+    }
+    this.take(known);
+    if (refusal === null) return;
+    const text = `the settings of ${unknown.join(', ')} cannot be read, so what a broker refuses there for its size or time costs a run before its handler is asked. Allow DescribeConfigs: ${refusal.message}`;
+    log('warn', 'limits-unknown', text, { error: refusal, topics: unknown });
   }
 
   take(configs: ReadonlyMap<string, ReadonlyMap<string, string>>): void {
@@ -79,18 +93,19 @@ export class ProductionLimits {
     this.#notAhead = Date.now() + this.#narrowest.afterMs;
   }
 
-  /** A broker has refused what was sent to this topic, whatever it was. */
-  refuse(topic: string, error: Error): void {
-    this.#refused.set(topic, { error, untilMs: Date.now() + askAgainMs });
+  /** See `ProductionRefusals`. */
+  learn(error: ProduceRefusalError, asksHandler: boolean): void {
+    this.#refused.learn(error, asksHandler);
   }
 
-  /** `max.message.bytes`; Infinity where it is not known. */
+  /** What a batch may have: `max.message.bytes`, or less than what a broker has refused; Infinity where neither is known. */
   maxBytesOf(topic: string): number {
-    return this.#maxBytes.get(topic) ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.#maxBytes.get(topic) ?? Number.POSITIVE_INFINITY, this.#refused.maxBytesOf(topic));
   }
 
   /** False: its broker would refuse a record of this time. */
   takesTime(topic: string, timestamp: number): boolean {
+    if (!this.#refused.takesTime(topic, timestamp)) return false;
     return this.#everybodyTakes(timestamp) || this.#timeRefusalOf(topic, timestamp) === null;
   }
 
@@ -124,22 +139,16 @@ export class ProductionLimits {
     value: Uint8Array | null,
     headers: readonly Header[],
   ): ProductionError | null {
-    if (key !== null && headers.length === 0 && this.#refused.size === 0) {
+    if (key !== null && headers.length === 0 && this.#refused.isEmpty) {
       const length = key.length + (value?.length ?? 0);
       if (length + overheadBytes <= this.#smallest && this.#everybodyTakes(timestamp)) return null;
     }
-    const refused = this.#refused.get(topic);
-    if (refused !== undefined) {
-      if (Date.now() < refused.untilMs)
-        return new ProductionError(topic, `${topic} does not take it: ${refused.error.message}`, {
-          cause: refused.error,
-        });
-      this.#refused.delete(topic);
-    }
+    const size = soleBatchSize(key, value, headers);
+    const refused = this.#refused.refusalOf(topic, size, timestamp, key);
+    if (refused !== null) return refused;
     if (key === null && this.#compacted.has(topic))
       return new ProductionError(topic, `${topic} is compacted, and the record has no key. Give it one.`);
     const maxBytes = this.maxBytesOf(topic);
-    const size = soleBatchSize(key, value, headers);
     if (size <= maxBytes) return this.#everybodyTakes(timestamp) ? null : this.#timeRefusalOf(topic, timestamp);
     const text = `a record of ${size} bytes is too large for ${topic}, which takes ${maxBytes}`;
     return new ProductionError(topic, `${text}. Raise max.message.bytes of the topic, or make the record smaller.`);

@@ -25,6 +25,8 @@ export interface ProducedPartition extends TopicPartition {
   readonly errorCode: number;
   readonly baseOffset: number;
   readonly message: string | null;
+  /** Places in the batch of the records that are at fault. Empty: the broker names none. */
+  readonly badRecords: readonly number[];
 }
 
 /**
@@ -65,12 +67,13 @@ export const produceRequest = (
         reader.int64();
         reader.int64();
         let message: string | null = null;
-        reader.compactArray(() => {
-          reader.int32();
+        const badRecords = reader.compactArray(() => {
+          const index = reader.int32();
           message = reader.compactString() ?? message;
+          return index;
         });
         message = reader.compactString() ?? message;
-        return { topic, partition, errorCode, baseOffset, message };
+        return { topic, partition, errorCode, baseOffset, message, badRecords };
       });
       return { throttleMs: reader.int32(), value };
     },
