@@ -1,5 +1,5 @@
 import { StreamsError } from '../errors.ts';
-import type { ProducedRecord } from './port.ts';
+import type { ProducedRecord, TopicPartition } from './port.ts';
 
 /** The connection broke or an answer did not come in time; whether the request was carried out is unknown. */
 export class BrokerConnectionError extends StreamsError {
@@ -81,9 +81,24 @@ export class FencedError extends StreamsError {
   override readonly retriable = true;
 }
 
-/** Bytes that are not a record batch, or fail its checksum. */
+/** Where a batch lies in its log. */
+export interface BatchPlace extends TopicPartition {
+  /** Of its first record. */
+  readonly offset: number;
+  /** Of what stands behind it. */
+  readonly nextOffset: number;
+}
+
+/** Bytes that are not a record batch, fail its checksum, or cannot be read though they pass it. */
 export class CorruptBatchError extends StreamsError {
   readonly code = 'CORRUPT_BATCH';
+  /** Null: it was found out with one of its records. */
+  readonly at: BatchPlace | null;
+
+  constructor(message: string, options: ErrorOptions & { readonly at?: BatchPlace } = {}) {
+    super(message, options);
+    this.at = options.at ?? null;
+  }
 }
 
 /** A batch is packed by a codec that this library does not unpack. */

@@ -171,9 +171,22 @@ describe('record batch', () => {
     },
   );
 
-  test('a flipped bit is found', () => {
-    const encoded = batch([record('value')]);
+  test('a flipped bit is found, and told with the offsets of its batch and of what stands behind', () => {
+    const encoded = batch([record('value'), record('another')], {}, 7);
     encoded[70] = (encoded[70] ?? 0) ^ 1;
-    expect(() => values(encoded)).toThrow(CorruptBatchError);
+    const thrown = (read: () => unknown): unknown => {
+      try {
+        return read();
+      } catch (error) {
+        return error;
+      }
+    };
+    const at = { topic: 't', partition: 0, offset: 7, nextOffset: 9 };
+    const found = thrown(() => values(encoded));
+    expect(found).toBeInstanceOf(CorruptBatchError);
+    expect(found).toMatchObject({ at });
+    expect(
+      thrown(() => values(compressed(batch([record('a'), record('b')], {}, 7), 1, Buffer.from('no gzip')))),
+    ).toMatchObject({ at });
   });
 });

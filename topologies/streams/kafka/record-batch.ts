@@ -16,6 +16,7 @@ export const batchHeaderBytes = 61;
 const lengthAt = 8;
 const crcAt = 17;
 const checkedFrom = 21;
+const lastOffsetDeltaAt = 23;
 
 const compressionMask = 0x07;
 const logAppendTime = 0x08;
@@ -131,15 +132,19 @@ export const readBatches = (
     const where = `${topic}-${partition} offset ${baseOffset}`;
     reader.position = start + 16;
     const magic = reader.int8();
+    // What only a checksum vouches for is taken on trust where it tells how to get past a batch without one.
+    const lastOffset = baseOffset + buffer.readInt32BE(start + lastOffsetDeltaAt);
+    const at = { topic, partition, offset: baseOffset, nextOffset: Math.max(baseOffset, lastOffset) + 1 };
     if (magic !== 2)
       throw new CorruptBatchError(
         `The batch at ${where} has magic ${magic}; only 2 is read (Kafka ≥ 4 writes no other)`,
+        { at: magic > 2 ? at : { ...at, nextOffset: baseOffset + 1 } }, // older ones begin otherwise
       );
     if (reader.uint32() !== crc32c(buffer.subarray(start + checkedFrom, end))) {
-      throw new CorruptBatchError(`The batch at ${where} fails its checksum; it was not delivered`);
+      throw new CorruptBatchError(`The batch at ${where} fails its checksum; it was not delivered`, { at });
     }
     const attributes = reader.int16();
-    const lastOffset = baseOffset + reader.int32();
+    reader.position += 4; // last offset delta
     const firstTimestamp = reader.int64();
     const maxTimestamp = reader.int64();
     const producerId = reader.int64();
@@ -163,9 +168,13 @@ export const readBatches = (
       if (marker.int16() === 0) abortedProducers.delete(producerId);
     } else if (lastOffset >= position && !(attributes & transactionalBit && abortedProducers.has(producerId))) {
       const packed = buffer.subarray(reader.position, end);
-      const body = decompress(attributes & compressionMask, packed, where, decompressors);
       const appendTime = attributes & logAppendTime ? maxTimestamp : null;
-      records.add({ body, count, baseOffset, firstTimestamp, appendTime }, position);
+      try {
+        const body = decompress(attributes & compressionMask, packed, where, decompressors);
+        records.add({ body, count, baseOffset, firstTimestamp, appendTime }, position);
+      } catch (error) {
+        throw error instanceof CorruptBatchError ? new CorruptBatchError(error.message, { cause: error, at }) : error;
+      }
     }
     if (lastOffset + 1 > nextOffset) nextOffset = lastOffset + 1;
     reader.position = end;

@@ -20,6 +20,7 @@ import { StandbyTasks } from './standby-tasks.ts';
 import { StateCleaner } from './state-cleaner.ts';
 import { TaskFeed } from './task-feed.ts';
 import { TaskStorages } from './task-storages.ts';
+import { howToPass } from './unreadable-input.ts';
 
 /** What is known of the application's topics; it outlives a run. */
 export interface KnownTopics {
@@ -77,6 +78,7 @@ export class ApplicationRun {
     this.#onFailed = onFailed;
     const { kafka, guarantee, log, applicationId, topology } = options;
     this.#feed = new TaskFeed({
+      applicationId,
       kafka,
       isolation: guarantee === 'exactly_once' ? 'read_committed' : 'read_uncommitted',
       log,
@@ -137,6 +139,12 @@ export class ApplicationRun {
       ...(options.tracing && { tracing: options.tracing }),
       onSlice: () => this.#feed.resumeDrained(),
       onCommitted: (offsets) => purge.committed(offsets, performance.now()),
+      onUnreadable: (task, error) => {
+        const { input } = error;
+        const offset = task.position(input);
+        const text = `${applicationId} task ${task.id} stands still at ${partitionName(input)}@${offset}, and all other tasks go on: ${error.message}. ${howToPass(applicationId, input, offset + 1)}`;
+        log('error', 'record-unreadable', text, { ...input, offset, taskId: task.id, error });
+      },
       onFailed: (error) => this.#fail(error),
     });
     if (paused) this.pause();

@@ -5,6 +5,7 @@ import type { ApplicationMetrics } from '../metrics/application-metrics.ts';
 import type { ApplicationTracing, CommitSpan } from '../tracing/application-tracing.ts';
 import type { StreamTask } from './stream-task.ts';
 import type { TaskCommit } from './task.ts';
+import { UnreadableInputError } from './unreadable-input.ts';
 
 export interface CommitCycleOptions {
   /** Those that are here now. */
@@ -16,6 +17,8 @@ export interface CommitCycleOptions {
   /** Every task has had its slice: buffers may have room again. */
   readonly onSlice: () => void;
   readonly onCommitted: (offsets: readonly CommittedOffset[]) => void;
+  /** A task stands still in front of a record that cannot be read. Told again while it does, but not often. */
+  readonly onUnreadable: (task: StreamTask, error: UnreadableInputError) => void;
   /** The run cannot go on; what is not committed is void, and the next run begins at the committed offsets. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -25,6 +28,8 @@ const sliceMs = 10;
 const uncommittedHigh = 50_000;
 /** Likewise rows of stores on disk, which are objects until they are committed. */
 const overlaidHigh = 10_000;
+/** Between two words about a task that stands still. */
+const tellAgainMs = 10_000;
 /** A timer for longer than 2^31 ms fires at once. */
 const longestTimerMs = 60_000;
 
@@ -46,6 +51,8 @@ export class CommitCycle {
   #committing: Promise<void> | null = null;
   #scheduled = false;
   #timer: NodeJS.Timeout | undefined;
+  /** What tasks stand still in front of was told then. */
+  readonly #toldAtMs = new WeakMap<UnreadableInputError, number>();
 
   constructor(options: CommitCycleOptions) {
     this.#options = options;
@@ -108,7 +115,7 @@ export class CommitCycle {
   /** One slice of every task, then a commit if none is in flight. Work goes on while a transaction is under way. */
   #pump(): void {
     if (!this.#active || this.#ended || this.#paused || this.#broken) return;
-    const { tasks, metrics, onSlice, onFailed } = this.#options;
+    const { tasks, onSlice, onFailed } = this.#options;
     let more = false;
     try {
       const now = Date.now();
@@ -116,9 +123,7 @@ export class CommitCycle {
         // A transaction in flight holds it back; its end comes here again.
         if (this.#committing !== null && (task.uncommitted > uncommittedHigh || task.overlaid > overlaidHigh)) continue;
         if (task.nextPunctuationMs <= now) task.punctuate(now);
-        const taken = task.process({ maxMs: sliceMs });
-        metrics.took(task.subTopology, taken);
-        more ||= task.ready();
+        more = this.#process(task) || more;
       }
     } catch (error) {
       this.#broken = true;
@@ -132,6 +137,24 @@ export class CommitCycle {
     if (this.#committing === null) void this.#commit(); // it handles its own errors
     if (more) this.schedule();
     this.#wakeForPunctuation();
+  }
+
+  /** @returns true: there is more to do at once */
+  #process(task: StreamTask): boolean {
+    try {
+      const taken = task.process({ maxMs: sliceMs });
+      this.#options.metrics.took(task.subTopology, taken);
+      return task.ready();
+    } catch (error) {
+      if (!(error instanceof UnreadableInputError)) throw error;
+      // What it has processed before stands, and other tasks go on.
+      const told = this.#toldAtMs.get(error) ?? Number.NEGATIVE_INFINITY;
+      if (performance.now() - told >= tellAgainMs) {
+        this.#toldAtMs.set(error, performance.now());
+        this.#options.onUnreadable(task, error);
+      }
+      return false;
+    }
   }
 
   #wakeForPunctuation(): void {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { FetchedBatch } from '../kafka/port.ts';
+import { CorruptBatchError } from '../kafka/errors.ts';
+import type { ConsumedRecord, FetchedBatch } from '../kafka/port.ts';
 import { Holds } from './holds.ts';
 import { Inlet } from './inlet.ts';
 
@@ -66,4 +67,29 @@ test('a taker that fails with a batch that had waited is told, not thrown into t
   });
   schema.resolve();
   await expect.poll(() => calls).toEqual(['pause', 'Error: closed']);
+});
+
+test('schemas are asked for by what can be read of a batch; what cannot is for its taker to find', () => {
+  const { inlet } = setUp();
+  const record: ConsumedRecord = { ...partition, offset: 0, timestamp: 0, key: null, value: null, headers: [] };
+  const records = {
+    length: 2,
+    *[Symbol.iterator]() {
+      yield record;
+      throw new CorruptBatchError('the second');
+    },
+  };
+  const [prepared, added]: [ConsumedRecord[][], FetchedBatch[]] = [[], []];
+  inlet.give(
+    { ...batch(2), records },
+    {
+      prepare: (one) => {
+        prepared.push([...one.records]);
+        return undefined;
+      },
+      addRecords: (one) => added.push(one),
+    },
+  );
+  expect(prepared).toEqual([[record]]);
+  expect(added[0]?.records).toBe(records);
 });

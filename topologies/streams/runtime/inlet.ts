@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FetchedBatch, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { Holds } from './holds.ts';
+import { prepareReadable } from './unreadable-input.ts';
 
 /** What takes fetched records: a task, or the global tables. */
 export interface Taker {
@@ -40,7 +41,7 @@ export class Inlet {
       waiting.push(batch);
       return;
     }
-    const wait = taker.prepare(batch);
+    const wait = prepareReadable(batch, (one) => taker.prepare(one));
     if (wait === undefined) {
       taker.addRecords(batch);
       this.#options.onTaken(batch);
@@ -69,7 +70,7 @@ export class Inlet {
         this.#options.onWaiting(batch, error);
         await sleep(askAgainMs, undefined, { ref: false });
         if (isOver()) return;
-        wait = taker.prepare(batch);
+        wait = prepareReadable(batch, (one) => taker.prepare(one));
         continue;
       }
       if (isOver()) return;
@@ -77,7 +78,7 @@ export class Inlet {
       queue.shift();
       const taken = batch;
       batch = queue[0];
-      if (batch !== undefined) wait = taker.prepare(batch);
+      if (batch !== undefined) wait = prepareReadable(batch, (one) => taker.prepare(one));
       else {
         this.#waiting.delete(name);
         this.#options.holds.release(taken, 'schema');

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteWriter } from '../kafka/bytes.ts';
+import { CorruptBatchError } from '../kafka/errors.ts';
 import type { ConsumedRecord } from '../kafka/port.ts';
 import { readBatches, writeBatch } from '../kafka/record-batch.ts';
 import { RecordPack } from '../kafka/record-pack.ts';
 import { PartitionGroup } from './partition-group.ts';
+import { UnreadableInputError } from './unreadable-input.ts';
 
 const a = { topic: 'a', partition: 0 };
 const b = { topic: 'b', partition: 0 };
@@ -196,4 +198,42 @@ describe('what is decoded when its turn comes', () => {
       { numRuns: 300 },
     );
   });
+});
+
+test('an input stands still in front of a record that cannot be decoded, and all that stands before it is taken', () => {
+  const { group, add, take } = setUp(0);
+  const readable = [1, 2].map((timestamp, offset) => ({
+    ...a,
+    offset,
+    timestamp,
+    key: null,
+    value: null,
+    headers: [],
+  }));
+  const records = {
+    length: 3,
+    *[Symbol.iterator]() {
+      yield* readable;
+      throw new CorruptBatchError('the third');
+    },
+  };
+  const ends = { highWatermark: 4, lastStableOffset: 4, logStartOffset: 0 };
+  group.add({ ...a, records, nextOffset: 3, ...ends });
+  group.add({ ...a, records: readable, nextOffset: 4, ...ends });
+  add('b', [1, 2]);
+  expect([0, 1, 2, 3].map((index) => group.at(a, index)?.timestamp)).toEqual([1, 2, undefined, undefined]);
+  const taken: string[] = [];
+  const takeAll = () => {
+    for (let record = group.peek(); record !== null; record = group.peek()) {
+      taken.push(`${record.topic}${record.timestamp}`);
+      group.take();
+    }
+  };
+  expect(takeAll).toThrow(UnreadableInputError);
+  // Of b nothing more: what cannot be read may be earlier.
+  expect(taken).toEqual(['a1', 'b1', 'a2']);
+  expect(takeAll).toThrow('a record of a-0 cannot be read: the third');
+  group.clear();
+  add('b', [5]);
+  expect(take()).toBe('');
 });

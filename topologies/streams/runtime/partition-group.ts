@@ -1,5 +1,7 @@
+import { CorruptBatchError } from '../kafka/errors.ts';
 import type { ConsumedRecord, FetchedBatch, FetchedRecords, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
+import { UnreadableInputError } from './unreadable-input.ts';
 
 interface Buffer {
   readonly partition: TopicPartition;
@@ -13,6 +15,8 @@ interface Buffer {
   current: Iterator<ConsumedRecord> | null;
   /** Whole batches behind that one. */
   later: FetchedRecords[];
+  /** The record behind those that were decoded cannot be: its input stands still in front of it. */
+  broken: UnreadableInputError | null;
   /** Time of the record at the head, where it takes an extractor to know it; null: not asked for yet. */
   headTime: number | null;
   /** Record behind the last one that was buffered, and whether the log is known to end there. */
@@ -25,7 +29,19 @@ interface Buffer {
 const nextOf = (buffer: Buffer): ConsumedRecord | undefined =>
   buffer.ahead.length > 0 ? buffer.ahead.shift() : decodeNext(buffer);
 
+/** Undefined: there is none, or it cannot be decoded. */
 function decodeNext(buffer: Buffer): ConsumedRecord | undefined {
+  if (buffer.broken !== null) return undefined;
+  try {
+    return decode(buffer);
+  } catch (error) {
+    if (!(error instanceof CorruptBatchError)) throw error;
+    buffer.broken = new UnreadableInputError(buffer.partition, error);
+    return undefined;
+  }
+}
+
+function decode(buffer: Buffer): ConsumedRecord | undefined {
   for (;;) {
     const result = buffer.current?.next();
     if (result !== undefined && result.done !== true) return result.value;
@@ -69,6 +85,7 @@ export class PartitionGroup {
         ahead: [],
         current: null,
         later: [],
+        broken: null,
         headTime: null,
         nextOffset: 0,
         caughtUp: false,
@@ -110,7 +127,10 @@ export class PartitionGroup {
     return buffer.ahead[index - 1] ?? null;
   }
 
-  /** The record that is next in time; null when there is none, or when an input must be waited for. */
+  /**
+   * The record that is next in time; null when there is none, or when an input must be waited for.
+   * @throws UnreadableInputError – what comes next of an input cannot be read, and may be the earliest
+   */
   peek(): ConsumedRecord | null {
     let first: ConsumedRecord | null = null;
     let firstTime = 0;
@@ -120,6 +140,7 @@ export class PartitionGroup {
     for (const buffer of this.#list) {
       const { head } = buffer;
       if (head === undefined) {
+        if (buffer.broken !== null) throw buffer.broken;
         if (!this.#mayBePassed(buffer)) return null;
         passes = true;
         continue;
@@ -169,6 +190,7 @@ export class PartitionGroup {
       buffer.ahead = [];
       buffer.current = null;
       buffer.later = [];
+      buffer.broken = null;
       buffer.headTime = null;
       buffer.caughtUp = false;
       buffer.idleSince = null;

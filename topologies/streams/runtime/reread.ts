@@ -69,5 +69,7 @@ export async function rereadInputs(
     const owner = owners.get(partitionName(input));
     return owner && { taskId: owner.task.id, store: owner.stores[0]?.store ?? input.topic, partition: input.partition };
   };
-  await readToEnd(kafka, from, taker, () => {}, { ...options, ends, placeOf });
+  const cure =
+    'It is read again from its input until the windows have passed it; a join with a changelog of its own (logged: true) does not need that.';
+  await readToEnd(kafka, from, taker, () => {}, { ...options, ends, placeOf, cure });
 }

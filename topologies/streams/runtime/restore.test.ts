@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Serdes, StreamsBuilder } from '../index.ts';
-import type { FetchedBatch } from '../kafka/port.ts';
+import { CorruptBatchError } from '../kafka/errors.ts';
+import type { FetchedBatch, FetcherOptions } from '../kafka/port.ts';
 import type { Serde } from '../serde.ts';
 import { MemoryStorage } from '../state/memory-storage.ts';
 import type { KeyValueStore } from '../state/state-store.ts';
@@ -124,4 +125,34 @@ test('a store that is ahead of its changelog is wiped: the log is another one', 
   await restoreTasks(port, [task], { signal });
   const store = task.store('sums') as KeyValueStore<string, number>; // named by summing
   expect([...store.all()]).toEqual([['new', 5]]);
+});
+
+test('bytes that cannot be read, in a batch or as one, are told with the store, its task and what can be done', async () => {
+  const at = { topic: 'all', partition: 0, offset: 1, nextOffset: 2 };
+  const faults: readonly ((options: FetcherOptions) => FetcherOptions)[] = [
+    (options) => ({
+      ...options,
+      onBatch: (batch) => {
+        const records = {
+          length: 1,
+          [Symbol.iterator]: () => {
+            throw new CorruptBatchError('The batch at all-0 offset 1 cannot be read');
+          },
+        };
+        options.onBatch({ ...batch, records });
+      },
+    }),
+    (options) => ({
+      ...options,
+      onBatch: () => options.onError(new CorruptBatchError('The batch at all-0 offset 1 cannot be read', { at })),
+    }),
+  ];
+  for (const fault of faults) {
+    const port = portWith(['a', '1'], ['b', '2']);
+    const { fetcher } = port;
+    port.fetcher = (options) => fetcher(fault(options));
+    await expect(restoreGlobals(port, tables(new MemoryStorage()), one, { signal })).rejects.toThrow(
+      /^rows of task global cannot be restored, and nothing of it was started: The batch at all-0 offset 1 .*write it anew/,
+    );
+  }
 });

@@ -1,9 +1,11 @@
+import { CorruptBatchError } from '../kafka/errors.ts';
 import type { FetchedBatch, Fetcher, FetcherOptions, KafkaPort, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import type { GlobalTables } from './global-tables.ts';
 import { Holds } from './holds.ts';
 import { Inlet, type Taker } from './inlet.ts';
 import type { StreamTask } from './stream-task.ts';
+import { UnreadableStateError } from './unreadable-input.ts';
 
 type Positions = ReadonlyMap<string, { readonly partition: TopicPartition; readonly position: number }>;
 
@@ -37,8 +39,10 @@ interface ReadOptions extends RestoreOptions {
   readonly isolation?: FetcherOptions['isolation'];
   /** Where to stop, by `partitionName`; default: where the logs end now. */
   readonly ends?: ReadonlyMap<string, number>;
-  /** For `onStep`. */
+  /** For `onStep`, and for what is said of bytes that cannot be read. */
   readonly placeOf: (partition: TopicPartition) => Place | undefined;
+  /** What an operator can do about these. */
+  readonly cure: string;
 }
 
 /** Reads partitions from a position to their end; resolves when all are read. A position behind that end is lost too. */
@@ -75,6 +79,13 @@ export async function readToEnd(
     if (place !== undefined) onStep({ ...place, from: begun.get(name) ?? 0, position, end: endOf(name) });
   };
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  /** @param partition where it is not known with the error */
+  const fail = (error: unknown, partition: TopicPartition | null): void => {
+    const at = error instanceof CorruptBatchError ? (error.at ?? partition) : null;
+    const place = at === null ? undefined : given.placeOf(at);
+    if (!(error instanceof CorruptBatchError) || place === undefined) reject(error);
+    else reject(new UnreadableStateError(place.store, place.taskId, given.cure, error));
+  };
   const inlet = new Inlet({
     holds: new Holds(() => fetcher),
     onTaken: (batch) => {
@@ -87,7 +98,7 @@ export async function readToEnd(
       if (left.size === 0) resolve();
     },
     onWaiting,
-    onFailed: reject,
+    onFailed: (error) => fail(error, null),
   });
   const fetcher: Fetcher = kafka.fetcher({
     isolation,
@@ -96,7 +107,7 @@ export async function readToEnd(
       try {
         inlet.give(batch, taker);
       } catch (error) {
-        reject(error);
+        fail(error, batch);
       }
     },
     onOutOfRange: (partition, _position, logStartOffset) => {
@@ -104,7 +115,7 @@ export async function readToEnd(
       begun.set(partitionName(partition), logStartOffset);
       fetcher.assign(partition, logStartOffset);
     },
-    onError: reject,
+    onError: (error) => fail(error, null),
     maxWaitMs: 50,
   });
   const end = (): void => reject(signal.reason);
@@ -153,7 +164,9 @@ export async function restoreTasks(
     const owner = owners.get(partitionName(partition));
     return owner && { taskId: owner.task.id, store: owner.store, partition: partition.partition };
   };
-  await readToEnd(kafka, from, stores, wipe, { ...options, placeOf });
+  const cure =
+    'An instance that has its rows on the disk goes on with them. Where none has, reset the application (resetApplication): it makes them anew from its inputs.';
+  await readToEnd(kafka, from, stores, wipe, { ...options, placeOf, cure });
 }
 
 /** Reads the global tables to the end that they have now; a table whose topic is not the log that was read begins anew. */
@@ -184,5 +197,6 @@ export async function restoreGlobals(
     store: storeOf.get(topic) ?? topic,
     partition,
   });
-  await readToEnd(kafka, from, globals, () => {}, { ...options, placeOf });
+  const cure = 'Let whoever fills the topic write it anew, for the rows behind it too.';
+  await readToEnd(kafka, from, globals, () => {}, { ...options, placeOf, cure });
 }

@@ -19,6 +19,7 @@ function setUp() {
   };
   let fetched: FetcherOptions['onBatch'] = () => {};
   const feed = new TaskFeed({
+    applicationId: 'app',
     kafka: {
       fetcher: ({ onBatch }) => {
         fetched = onBatch;

@@ -1,11 +1,14 @@
+import { CorruptBatchError } from '../kafka/errors.ts';
 import type { FetchedBatch, Fetcher, FetcherOptions, KafkaPort, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
 import { BufferedBytes } from './buffered-bytes.ts';
 import { Holds } from './holds.ts';
 import { Inlet, type Taker } from './inlet.ts';
 import { type Log, messageOf } from './log.ts';
+import { howToPass } from './unreadable-input.ts';
 
 export interface TaskFeedOptions {
+  readonly applicationId: string;
   readonly kafka: Pick<KafkaPort, 'fetcher'>;
   readonly isolation: FetcherOptions['isolation'];
   readonly log: Log;
@@ -67,8 +70,15 @@ export class TaskFeed {
         this.#fetcher?.assign(partition, logStartOffset);
         this.#holds.renew(partition);
       },
-      onError: (error) => log('warn', 'fetch-failed', messageOf(error), { error }),
+      onError: (error) => log('warn', 'fetch-failed', this.#textOf(error), { error }),
     });
+  }
+
+  #textOf(error: Error): string {
+    if (!(error instanceof CorruptBatchError) || error.at === null) return messageOf(error);
+    const { at } = error;
+    const stands = `${partitionName(at)} stands still in front of it, and all else goes on`;
+    return `${error.message}; ${stands}. ${howToPass(this.#options.applicationId, at, at.nextOffset)}`;
   }
 
   /** From `offset` on the records of `input` go to `task`. */
