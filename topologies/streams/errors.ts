@@ -139,3 +139,21 @@ export class TaskFailedError extends StreamsError {
     this.offset = record?.offset ?? null;
   }
 }
+
+/**
+ * A store cannot be filled from its log, where bytes cannot be read. State is never left out, so its application begins again and again until somebody
+ * has done what the message names.
+ */
+export class UnreadableStateError extends StreamsError {
+  readonly code = 'UNREADABLE_STATE';
+  readonly store: string;
+  readonly taskId: string;
+
+  constructor(store: string, taskId: string, cure: string, cause: Error) {
+    super(`${store} of task ${taskId} cannot be restored, and nothing of it was started: ${cause.message}. ${cure}`, {
+      cause,
+    });
+    this.store = store;
+    this.taskId = taskId;
+  }
+}

@@ -207,25 +207,32 @@ test('who waits can be closed', async () => {
 const restoredBy = (member: Member): number =>
   member.said('restored').reduce((sum, line) => sum + Number(/(\d+) records/.exec(line)?.[1] ?? 0), 0);
 
-test('a standby holds a copy on another instance, and takes over without a restore', async () => {
-  await using flow = await Flow.open('standing-by');
-  const options = { numStandbyReplicas: 1 };
-  const one = await flow.started('one', options);
-  await using two = await flow.started('two', options);
-  await expect.poll(() => [one.tasks.length, two.tasks.length], soon).toEqual([2, 2]);
-  await expect.poll(() => [one.standbys, two.standbys], soon).toEqual([two.tasks, one.tasks]);
-  await flow.send(2_300, 2_300);
-  await flow.summed();
-  const restoredBefore = restoredBy(two);
+test.each([
+  ['on its disk', 'standing-by', true],
+  ['in its memory', 'remembering', false],
+] as const)(
+  'a standby holds a copy on another instance, %s, and takes over without a restore',
+  async (_where, name, persistent) => {
+    await using flow = await Flow.open(name);
+    const options = { numStandbyReplicas: 1, topology: summing(flow.from.name, flow.to.name, 'sums', persistent) };
+    const one = await flow.started('one', options);
+    await using two = await flow.started('two', options);
+    await expect.poll(() => [one.tasks.length, two.tasks.length], soon).toEqual([2, 2]);
+    await expect.poll(() => [one.standbys, two.standbys], soon).toEqual([two.tasks, one.tasks]);
+    await flow.send(2_300, 2_300);
+    await flow.summed();
+    const restoredBefore = restoredBy(two);
 
-  await one.worker.close();
-  await expect.poll(() => two.tasks.length, soon).toBe(4);
-  await flow.send(230);
-  await flow.summed();
-  expect(two.standbys).toEqual([]);
-  // Transactions may have come in between its last look and the take-over, not more.
-  expect(restoredBy(two) - restoredBefore).toBeLessThan(100);
-}, 90_000);
+    await one.worker.close();
+    await expect.poll(() => two.tasks.length, soon).toBe(4);
+    await flow.send(230);
+    await flow.summed();
+    expect(two.standbys).toEqual([]);
+    // Transactions may have come in between its last look and the take-over, not more.
+    expect(restoredBy(two) - restoredBefore).toBeLessThan(100);
+  },
+  90_000,
+);
 
 test('tasks with much state move to a newcomer only when it has warmed up, and nothing stops meanwhile', async () => {
   await using flow = await Flow.open('warming-up');

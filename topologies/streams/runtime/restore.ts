@@ -1,3 +1,4 @@
+import { UnreadableStateError } from '../errors.ts';
 import { CorruptBatchError } from '../kafka/errors.ts';
 import type { FetchedBatch, Fetcher, FetcherOptions, KafkaPort, TopicPartition } from '../kafka/port.ts';
 import { partitionName } from '../kafka/port.ts';
@@ -5,7 +6,6 @@ import type { GlobalTables } from './global-tables.ts';
 import { Holds } from './holds.ts';
 import { Inlet, type Taker } from './inlet.ts';
 import type { StreamTask } from './stream-task.ts';
-import { UnreadableStateError } from './unreadable-input.ts';
 
 type Positions = ReadonlyMap<string, { readonly partition: TopicPartition; readonly position: number }>;
 

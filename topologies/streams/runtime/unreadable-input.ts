@@ -19,17 +19,6 @@ export const howToPass = (applicationId: string, { topic, partition }: TopicPart
   'To leave it out, stop every instance, wait until its session has ended (10 s), and run: ' +
   `kafka-consumer-groups.sh --bootstrap-server … --group ${applicationId} --topic ${topic}:${partition} --reset-offsets --to-offset ${nextOffset} --execute`;
 
-/** A store cannot be filled from its log: state is never left out, so its application begins again and again until somebody has decided. */
-export class UnreadableStateError extends StreamsError {
-  readonly code = 'UNREADABLE_STATE';
-
-  constructor(store: string, taskId: string, cure: string, cause: CorruptBatchError) {
-    super(`${store} of task ${taskId} cannot be restored, and nothing of it was started: ${cause.message}. ${cure}`, {
-      cause,
-    });
-  }
-}
-
 /**
  * Lets `prepare` look at what can be read of a batch; what cannot is found again when its turn comes.
  * @returns what it returns

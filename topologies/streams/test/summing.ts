@@ -15,9 +15,11 @@ export const output = { name: 'sum-out', keySerde: Serdes.string, valueSerde: Se
 export const applicationId = 'summing';
 
 /** Running sums per key: every record depends on all before it, so a record lost or doubled shows in every later one. */
-export function summing(from = input.name, to = output.name, store = 'sums'): Topology {
+export function summing(from = input.name, to = output.name, store = 'sums', persistent = true): Topology {
   const builder = new StreamsBuilder();
-  builder.addStateStore(Stores.keyValue({ name: store, keySerde: Serdes.string, valueSerde: Serdes.integer }));
+  builder.addStateStore(
+    Stores.keyValue({ name: store, keySerde: Serdes.string, valueSerde: Serdes.integer, persistent }),
+  );
   builder
     .stream({ ...input, name: from })
     .process<string, number>(
