@@ -15,6 +15,7 @@ import { type Caller, mayRead } from './access.ts';
 import type { Commands } from './commands.ts';
 import { forbidden } from './errors.ts';
 import type { Hub } from './hub.ts';
+import type { Operation, Operations } from './operations.ts';
 import type { UsersClient } from './users-client.ts';
 
 /** What all requests share. */
@@ -26,6 +27,7 @@ export interface Services {
   readonly commands: Commands;
   readonly users: UsersClient;
   readonly discovery: Discovery;
+  readonly operations: Operations;
   readonly logger: Logger;
 }
 
@@ -40,6 +42,8 @@ export interface GatewayContext {
   /** The refresh cookie as it came. */
   readonly refreshToken: string | null;
   readonly setRefreshCookie: (token: string | null, expiresAtMs: number) => void;
+  readonly operation: Operation;
+  /** The operation's place in its trace. */
   readonly trace: TraceContext;
   readonly logger: Logger;
   readonly loaders: Loaders;

@@ -5,12 +5,14 @@ import { reachableHost } from '../platform/config.ts';
 import { runProcess } from '../platform/run-process.ts';
 import { Commands } from './commands.ts';
 import { Hub } from './hub.ts';
+import { GatewayMetrics } from './metrics.ts';
+import { Operations } from './operations.ts';
 import { createGateway } from './server.ts';
 import { UsersClient } from './users-client.ts';
 
 /** The one door: page and API on one origin. It reads the read models, sends commands and hears their outcomes; it decides nothing. */
 export const main = (): Promise<void> =>
-  runProcess('gateway', async ({ config, logger, discovery, shutdown }) => {
+  runProcess('gateway', async ({ config, logger, metrics, discovery, shutdown }) => {
     const postgres = new Pool({ connectionString: config.postgresUrl, max: 20, application_name: 'gateway' });
     postgres.on('error', (error) => logger.error('database-lost', `a connection broke: ${error.message}`, { error }));
     shutdown.add('postgres', () => postgres.end());
@@ -26,7 +28,11 @@ export const main = (): Promise<void> =>
     shutdown.add('commands', () => commands.close());
 
     const users = new UsersClient(discovery);
-    const gateway = createGateway({ postgres, mongo: mongo.db(), kafka, hub, commands, users, discovery, logger });
+    const operations = new Operations(new GatewayMetrics(metrics));
+    const gateway = createGateway({
+      ...{ postgres, mongo: mongo.db(), kafka, hub },
+      ...{ commands, users, discovery, operations, logger },
+    });
     const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
     gateway.server.once('error', reject).listen(config.port, config.host, resolve);
     await listening;

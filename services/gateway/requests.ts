@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { GraphQLError } from 'graphql';
-import { childOf, newTrace, parseTrace, traceHeader } from '../platform/trace.ts';
+import { parseTrace, traceHeader } from '../platform/trace.ts';
 import type { Caller } from './access.ts';
 import { type GatewayContext, loadersOf, type Services } from './context.ts';
 
@@ -44,11 +44,12 @@ export function contextOf(
   request: IncomingMessage,
   given: Pick<GatewayContext, 'caller' | 'token' | 'setRefreshCookie'>,
 ): GatewayContext {
-  const inherited = parseTrace(String(request.headers[traceHeader] ?? ''));
-  const trace = inherited === null ? newTrace() : childOf(inherited);
+  const operation = services.operations.begin(parseTrace(String(request.headers[traceHeader] ?? '')));
+  const { trace } = operation;
   const caller: Caller | null = given.caller;
   return {
     services,
+    operation,
     trace,
     logger: services.logger.with({ traceId: trace.traceId, ...(caller && { userId: caller.userId }) }),
     address: request.socket.remoteAddress ?? 'unknown',

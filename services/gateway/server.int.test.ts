@@ -5,11 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getIntrospectionQuery } from 'graphql';
 import { createClient } from 'graphql-ws';
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { readMetrics } from '../e2e/metrics-answer.ts';
 import { createLogger } from '../platform/logger.ts';
 import type { AccessClaims } from '../users/tokens.ts';
 import type { Services } from './context.ts';
+import { GatewayMetrics } from './metrics.ts';
+import { Operations } from './operations.ts';
 import { createGateway } from './server.ts';
 
 /** Whatever is asked of it fails, and it remembers what was asked: here nothing behind the door may be touched. */
@@ -29,6 +33,7 @@ const claims: Record<string, AccessClaims> = {
   admin: { userId: 'admin', role: 'ADMIN', familyId: 'f', expiresAtMs: Date.now() + 10 * minute },
 };
 
+const registry = new Registry();
 const services: Services = {
   postgres: closedDoor('postgres'),
   mongo: closedDoor('mongo'),
@@ -36,6 +41,7 @@ const services: Services = {
   hub: closedDoor('hub'),
   commands: closedDoor('commands'),
   discovery: closedDoor('discovery'),
+  operations: new Operations(new GatewayMetrics(registry)),
   users: {
     verify: async (token: string) =>
       token === 'brief' ? { ...claims.ada, expiresAtMs: Date.now() + 300 } : (claims[token] ?? null),
@@ -206,6 +212,59 @@ test('a socket ends with its token, so that the client comes back with a fresh o
   });
   expect((await closed.promise).code).toBe(4403);
   await client.dispose();
+});
+
+const measured = async () => readMetrics(await registry.metrics());
+
+/** The value of one sample; 0 where there is none yet. */
+async function counted(name: string, labels: Readonly<Record<string, string>>): Promise<number> {
+  const { samples = [] } = (await measured()).get(name) ?? {};
+  const wanted = Object.entries(labels);
+  return samples.find((one) => wanted.every(([label, value]) => one.labels[label] === value))?.value ?? 0;
+}
+
+test('what is asked is counted by what became of it, under names of the schema only', async () => {
+  const total = (type: string, operation: string, outcome: string) =>
+    counted('gateway_operations_total', { type, operation, outcome });
+  const places = [
+    ['query', 'viewer', 'ok'],
+    ['query', 'books', 'failed'],
+    ['mutation', 'orderPlace', 'refused'],
+    ['query', 'other', 'ok'],
+    ['query', 'books', 'refused'],
+    ['unknown', 'other', 'refused'],
+  ] as const;
+  const all = () => Promise.all(places.map(([type, operation, outcome]) => total(type, operation, outcome)));
+  const before = await all();
+  const secret = 'query Ada_4711 { a: viewer { id } b: viewer { id } }';
+  for (const send of [(query: string) => ask(query), firstOf]) {
+    await send('{ viewer { id } }');
+    await send('{ books(first: 1) { edges { node { id } } } }');
+    await send(`mutation { orderPlace(input: { idempotencyKey: "12345678", lines: [] }) { pending } }`);
+    await send(secret);
+    await send('{ books(first: 100000) { edges { node { id } } } }');
+    await send('{ no such');
+  }
+  const after = await all();
+  expect(after.map((count, index) => count - (before[index] ?? 0))).toEqual(places.map(() => 2));
+  expect(await registry.metrics()).not.toContain('4711');
+  for (const [name, { samples }] of await measured())
+    for (const { labels } of samples)
+      expect(
+        Object.keys(labels).filter((label) => !['type', 'operation', 'outcome', 'le'].includes(label)),
+        name,
+      ).toEqual([]);
+  expect(await counted('gateway_operation_duration_seconds', { type: 'query', operation: 'viewer', le: '+Inf' })).toBe(
+    await total('query', 'viewer', 'ok'),
+  );
+});
+
+test('a socket is counted while it is open', async () => {
+  await expect.poll(() => counted('gateway_open_websockets', {})).toBe(0); // those of the tests before have closed
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  await expect.poll(() => counted('gateway_open_websockets', {})).toBe(1);
+  socket.close();
+  await expect.poll(() => counted('gateway_open_websockets', {})).toBe(0);
 });
 
 /** The first answer over a socket, or what was thrown instead. */

@@ -6,6 +6,7 @@ import { createYoga, type Plugin } from 'graphql-yoga';
 import type { GatewayContext, Services } from './context.ts';
 import { serveCover } from './covers.ts';
 import { maxTokens, refusals } from './limits.ts';
+import { measuring } from './measuring.ts';
 import { Page, securityHeaders } from './page.ts';
 import { bearer, contextOf, masked, refreshCookie } from './requests.ts';
 import { schema } from './schema.ts';
@@ -34,7 +35,7 @@ export function createGateway(
     batching: false,
     multipart: false,
     cors: false,
-    plugins: [limits, masking],
+    plugins: [measuring(services), limits, masking],
     renderGraphiQL,
     graphiql: {
       title: 'Bookstream API',

@@ -1,10 +1,11 @@
 import type { IncomingMessage, Server } from 'node:http';
-import { type ExecutionArgs, execute, GraphQLError, parse, subscribe, validate } from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, execute, GraphQLError, parse, subscribe, validate } from 'graphql';
 import { type CloseCode, handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Caller } from './access.ts';
 import type { GatewayContext, Services } from './context.ts';
 import { maxTokens, refusals } from './limits.ts';
+import { type Asked, askedOf } from './operations.ts';
 import { bearer, contextOf, isOwnOrigin, masked } from './requests.ts';
 import { schema } from './schema.ts';
 
@@ -42,6 +43,17 @@ class Counts {
     if (left === 0) this.#open.delete(name);
     else this.#open.set(name, left);
   }
+}
+
+/** Measures an answer, and hands it on. */
+function answered<R extends ExecutionResult | AsyncIterable<ExecutionResult>>(
+  { contextValue }: { readonly contextValue?: unknown },
+  result: R,
+) {
+  const { operation } = contextValue as GatewayContext; // what onSubscribe made
+  if (Symbol.asyncIterator in result) return operation.feeds(result);
+  operation.answered(result.errors);
+  return result;
 }
 
 /**
@@ -92,34 +104,38 @@ export function acceptSockets(server: Server, services: Services): () => void {
         extra.socket.close(tooMany, `more than ${mostOperationsEach} operations at once`);
         return;
       }
+      const refused = (errors: readonly GraphQLError[], asked?: Asked) => {
+        services.operations.refused(errors, asked);
+        return errors;
+      };
       let document: ReturnType<typeof parse>;
       try {
         document = parse(payload.query, { maxTokens });
       } catch (error) {
-        if (error instanceof GraphQLError) return [error];
+        if (error instanceof GraphQLError) return refused([error]);
         throw error;
       }
+      const asked = askedOf(schema, document, payload.operationName);
       const wrong = validate(schema, document);
-      if (wrong.length > 0) return wrong;
+      if (wrong.length > 0) return refused(wrong, asked);
       const over = refusals(schema, document, payload.variables ?? {}, payload.operationName);
-      if (over.length > 0) return over;
+      if (over.length > 0) return refused(over, asked);
       operations.set(extra.socket, running + 1);
       const { caller, token, request } = extra;
+      const context = contextOf(services, request, { caller, token, setRefreshCookie: () => {} });
+      context.operation.is(asked);
       return {
         schema,
         document,
         // A socket cannot set the cookie anew, so it must not use it up.
-        contextValue: {
-          ...contextOf(services, request, { caller, token, setRefreshCookie: () => {} }),
-          refreshToken: null,
-        },
+        contextValue: { ...context, refreshToken: null },
         variableValues: payload.variables,
         operationName: payload.operationName,
       } as ExecutionArgs; // null and undefined are one to it
     },
     onComplete: ({ extra }) => void operations.set(extra.socket, Math.max(0, (operations.get(extra.socket) ?? 1) - 1)),
-    execute: (args) => execute(args as ExecutionArgs), // what onSubscribe made
-    subscribe: (args) => subscribe(args as ExecutionArgs),
+    execute: async (args) => answered(args, await execute(args as ExecutionArgs)), // what onSubscribe made
+    subscribe: async (args) => answered(args, await subscribe(args as ExecutionArgs)),
     onNext: (_context, _id, _payload, args, { data, errors }) => {
       if (errors === undefined) return;
       const context = args.contextValue as GatewayContext; // likewise
@@ -130,6 +146,7 @@ export function acceptSockets(server: Server, services: Services): () => void {
   const alive = new WeakSet<WebSocket>();
   sockets.on('connection', (socket, request) => {
     alive.add(socket);
+    socket.once('close', services.operations.socketOpened());
     socket.on('pong', () => alive.add(socket));
     socket.on('error', (error) => services.logger.debug('socket-broke', error.message)); // it closes next
     const closed = protocol.opened(

@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Registry } from 'prom-client';
 
 /** Why a part is not ready; null: it is. */
 export type Readiness = string | null;
@@ -6,14 +7,19 @@ export type Readiness = string | null;
 /**
  * What a process says about itself over HTTP:
  * `/livez` 200 while its event loop answers; `/readyz` 200 when every part is ready, else 503, with the parts and their reasons.
- * `/metrics` what its parts measure, in Prometheus' text format.
+ * `/metrics` what is measured in it, in Prometheus' text format.
  * A database that is away makes it unready, not dead: a restart would not bring the database back.
  */
 export class Health {
   readonly #parts = new Map<string, Readiness | (() => Readiness)>();
-  readonly #measured: (() => string)[] = [];
+  readonly #metrics: Pick<Registry, 'metrics' | 'contentType'>;
   #server: Server | null = null;
   #draining = false;
+
+  /** @param metrics what `/metrics` answers */
+  constructor(metrics: Pick<Registry, 'metrics' | 'contentType'>) {
+    this.#metrics = metrics;
+  }
 
   /** A part that is not ready until it says so. A function is asked at every request. */
   expect(part: string, state: Readiness | (() => Readiness) = 'starting'): void {
@@ -26,11 +32,6 @@ export class Health {
 
   notReady(part: string, reason: string): void {
     this.#parts.set(part, reason);
-  }
-
-  /** A part of what `/metrics` answers, asked at every request. */
-  measure(read: () => string): void {
-    this.#measured.push(read);
   }
 
   /** From now on nothing new should come here. */
@@ -57,8 +58,7 @@ export class Health {
     const server = createServer((request, response) => {
       const path = request.url?.split('?')[0];
       if (path === '/metrics') {
-        response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', connection: 'close' });
-        response.end(this.#measured.map((read) => read()).join(''));
+        void this.#tellMetrics(response);
         return;
       }
       const known = path === '/livez' || path === '/readyz';
@@ -91,6 +91,16 @@ export class Health {
     });
     const address = server.address();
     return typeof address === 'object' && address !== null ? address.port : port;
+  }
+
+  /** 500, with what failed, where a part cannot tell what it measures: a scraper counts that as down. */
+  async #tellMetrics(response: ServerResponse): Promise<void> {
+    const [status, type, text] = await this.#metrics.metrics().then(
+      (answer) => [200, this.#metrics.contentType, answer] as const,
+      (error: unknown) => [500, 'text/plain; charset=utf-8', `The metrics could not be read: ${error}\n`] as const,
+    );
+    response.writeHead(status, { 'content-type': type, connection: 'close' });
+    response.end(text);
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ import { Projector } from '@bookstream/projections/projector';
 import { MongoSink } from '@bookstream/projections/sinks/mongo';
 import { PostgresSink } from '@bookstream/projections/sinks/postgres';
 import { connectKafka } from '@bookstream/streams/kafka/index';
+import { registerProjections } from './projection-metrics.ts';
 import type { ServiceContext } from './run-process.ts';
 
 /**
@@ -11,7 +12,7 @@ import type { ServiceContext } from './run-process.ts';
  */
 export async function hostProjections(context: ServiceContext, projections: readonly Projection[]): Promise<void> {
   if (projections.length === 0) return;
-  const { config, logger, health, shutdown } = context;
+  const { config, logger, health, metrics, shutdown } = context;
   const port = await connectKafka({ bootstrapServers: config.kafkaUrl, clientId: `${config.instance}-projections` });
   const sinks = { postgres: new PostgresSink(config.postgresUrl), mongo: new MongoSink(config.mongoUrl) };
   shutdown.add('projection sinks', async () => {
@@ -19,6 +20,8 @@ export async function hostProjections(context: ServiceContext, projections: read
     await port.close();
   });
 
+  const running: Projector[] = [];
+  registerProjections(metrics, () => running);
   await Promise.all(
     projections.map(async (projection) => {
       const part = `projection ${projection.name}`;
@@ -33,6 +36,7 @@ export async function hostProjections(context: ServiceContext, projections: read
           instanceId: config.instance,
           onError: sayFault,
         });
+        running.push(projector);
         shutdown.add(part, () => projector.close());
         health.expect(part, () => stuckAt(projector));
       } catch (error) {

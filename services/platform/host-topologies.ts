@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { type ApplicationState, prometheusText, StreamsWorker } from '@bookstream/streams';
+import { type ApplicationState, StreamsWorker } from '@bookstream/streams';
 import { reachableHost } from './config.ts';
 import type { LogFields } from './logger.ts';
+import { registerFamilies } from './metrics.ts';
 import type { OwnedTopology } from './owns.ts';
 import { parkDeadLetters, topologyOf } from './plan-of.ts';
 import { DiscoveredQueries } from './query-directory.ts';
@@ -18,7 +19,7 @@ export async function hostTopologies(
   topologies: readonly OwnedTopology[],
 ): Promise<Readonly<Record<string, string>>> {
   if (topologies.length === 0) return {};
-  const { service, config, logger, health, discovery, shutdown } = context;
+  const { service, config, logger, health, metrics, discovery, shutdown } = context;
   const queryDirectory = new DiscoveredQueries(discovery, service);
   const worker = new StreamsWorker({
     applications: topologies.map((one) => ({ applicationId: one.applicationId, topology: topologyOf(one) })),
@@ -52,7 +53,7 @@ export async function hostTopologies(
     await worker.close();
     watching.unsubscribe();
   });
-  health.measure(() => prometheusText(worker.metrics()));
+  registerFamilies(metrics, () => worker.metrics());
   await worker.start();
   return queryDirectory.details;
 }

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { connectSchemas } from '@bookstream/schemas/serde';
+import type { Registry } from 'prom-client';
 import { Discovery } from '../discovery/discovery.ts';
 import { type Config, reachableHost, readConfig } from './config.ts';
 import { ConfigError } from './errors.ts';
 import { Health } from './health.ts';
 import { LogTopic } from './log-topic.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { processMetrics } from './metrics.ts';
 import { Shutdown } from './shutdown.ts';
 
 /** What a service finds ready when its own work begins. */
@@ -14,6 +16,8 @@ export interface ServiceContext {
   readonly config: Config;
   readonly logger: Logger;
   readonly health: Health;
+  /** What `/metrics` answers: the process itself, and what a service registers here. */
+  readonly metrics: Registry;
   readonly discovery: Discovery;
   /** Steps run in the reverse order of being added, before what is listed here is closed. */
   readonly shutdown: Shutdown;
@@ -41,7 +45,8 @@ export async function runProcess(
   const logTopic = LogTopic.toKafka(config.kafkaUrl, `${service}-${config.instance}`);
   const logger = createLogger({ service, instance: config.instance, level: config.logLevel, sink: logTopic.offer });
   const shutdown = new Shutdown();
-  const health = new Health();
+  const metrics = processMetrics();
+  const health = new Health(metrics);
   const discovery = new Discovery({ redisUrl: config.redisUrl });
   shutdown.add('log topic', () => logTopic.close());
   shutdown.add('discovery', () => discovery.close());
@@ -52,7 +57,7 @@ export async function runProcess(
     health.expect('start');
     const healthPort = await health.listen(config.host, config.healthPort);
     await connectSchemas({ registryUrl: config.registryUrl, cacheDir: join(config.dataDir, 'schemas') });
-    const { url, details } = await start({ service, config, logger, health, discovery, shutdown });
+    const { url, details } = await start({ service, config, logger, health, metrics, discovery, shutdown });
     const healthUrl = `http://${reachableHost(config.host)}:${healthPort}/readyz`;
     const { instance } = config;
     const registration = await discovery.register({ service, instance, url, healthUrl, ...(details && { details }) });
