@@ -1,5 +1,6 @@
 import type { Fetcher, KafkaPort, TopicPartition } from '@bookstream/streams/kafka/port';
 import { partitionName } from '@bookstream/streams/kafka/port';
+import type { ApplicationTracing } from '@bookstream/streams/tracing/application-tracing';
 import type { BadRecord } from './batch.ts';
 import { DefinitionChangedError } from './errors.ts';
 import { PartitionFollower, type PartitionStatus } from './partition-follower.ts';
@@ -15,6 +16,8 @@ export interface FollowerOptions {
   readonly onBad: (build: number, bad: readonly BadRecord[]) => Promise<void>;
   /** Told once for each series of failed attempts, which go on: a fault of the brokers, the registry, the database. */
   readonly onError: (error: Error) => void;
+  /** Makes one for each partition, for each writes by itself. */
+  readonly newTracing?: () => ApplicationTracing;
 }
 
 /** @throws DefinitionChangedError – rows of this definition do not fit it: wait until it was rebuilt */
@@ -54,7 +57,7 @@ export class Follower {
     const left = [...this.#partitions].filter(([name]) => !wanted.has(name));
     for (const [name] of left) this.#partitions.delete(name);
     await Promise.all(left.map(([, partition]) => partition.close()));
-    const { projection, sink, build, onBad } = this.#options;
+    const { projection, sink, build, onBad, newTracing } = this.#options;
     for (const [name, { topic, partition }] of wanted) {
       if (this.#partitions.has(name)) continue;
       const follower = new PartitionFollower({
@@ -67,6 +70,7 @@ export class Follower {
         whileLive: build === 'live',
         onBad,
         onError: this.#options.onError,
+        ...(newTracing && { tracing: newTracing() }),
         onMoved: () => {
           for (const watcher of this.#watchers) watcher();
         },

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumedRecord, FetchedBatch, Fetcher } from '@bookstream/streams/kafka/port';
+import type { ApplicationTracing } from '@bookstream/streams/tracing/application-tracing';
 import { type BadRecord, decode, fold, keysOf, tablesOf } from './batch.ts';
+import { beginSpans } from './batch-spans.ts';
 import { BuildSwitchedError, FencedError } from './errors.ts';
 import type { Projection, Table } from './projection.ts';
 import type { Claim, Sink } from './sink.ts';
@@ -33,6 +35,7 @@ export interface PartitionFollowerOptions {
   readonly onBad: (build: number, bad: readonly BadRecord[]) => Promise<void>;
   readonly onError: (error: Error) => void;
   readonly onMoved: () => void;
+  readonly tracing?: ApplicationTracing;
 }
 
 const maxRecords = 2_000;
@@ -207,10 +210,13 @@ export class PartitionFollower {
   }
 
   async #project(claim: Claim, records: readonly ConsumedRecord[], next: number): Promise<void> {
-    const { sink } = this.#options;
+    const { sink, tracing } = this.#options;
+    const spansEnd = beginSpans(tracing, records);
     try {
       await this.#write(claim, records, next);
+      spansEnd();
     } catch (error) {
+      spansEnd(error);
       if (!sink.isRefusal(error)) throw error;
       await this.#oneByOne(claim, records);
       await this.#write(claim, [], next);

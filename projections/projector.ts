@@ -1,5 +1,7 @@
 import type { Assignment, KafkaPort, Member, Membership, TopicPartition } from '@bookstream/streams/kafka/port';
 import { partitionName } from '@bookstream/streams/kafka/port';
+import { ApplicationTracing } from '@bookstream/streams/tracing/application-tracing';
+import type { TracingOptions } from '@bookstream/streams/tracing/tracer';
 import { DeadLetters } from './dead-letters.ts';
 import { Follower } from './follower.ts';
 import type { PartitionStatus } from './partition-follower.ts';
@@ -13,6 +15,8 @@ export interface ProjectorOptions {
   /** Unique among the running processes, the same after a restart. */
   readonly instanceId: string;
   readonly onError?: (error: Error) => void;
+  /** Spans for records that are sampled, in their traces, as an application of the engine makes them. */
+  readonly tracing?: TracingOptions;
 }
 
 export const groupOf = (projection: string): string => `bookstream-projection-${projection}`;
@@ -33,11 +37,13 @@ export class Projector {
     this.#options = options;
     this.#onError = options.onError ?? (() => undefined);
     this.#deadLetters = new DeadLetters(options.port);
+    const { tracing, ...followed } = options;
     this.#follower = new Follower({
-      ...options,
+      ...followed,
       build: 'live',
       onBad: (build, bad) => this.#deadLetters.send(options.projection.name, build, bad),
       onError: this.#onError,
+      ...(tracing && { newTracing: () => new ApplicationTracing(groupOf(options.projection.name), tracing) }),
     });
   }
 

@@ -12,7 +12,7 @@ import { UsersClient } from './users-client.ts';
 
 /** The one door: page and API on one origin. It reads the read models, sends commands and hears their outcomes; it decides nothing. */
 export const main = (): Promise<void> =>
-  runProcess('gateway', async ({ config, logger, metrics, discovery, shutdown }) => {
+  runProcess('gateway', async ({ config, logger, metrics, tracing, discovery, shutdown }) => {
     const postgres = new Pool({ connectionString: config.postgresUrl, max: 20, application_name: 'gateway' });
     postgres.on('error', (error) => logger.error('database-lost', `a connection broke: ${error.message}`, { error }));
     shutdown.add('postgres', () => postgres.end());
@@ -28,7 +28,7 @@ export const main = (): Promise<void> =>
     shutdown.add('commands', () => commands.close());
 
     const users = new UsersClient(discovery);
-    const operations = new Operations(new GatewayMetrics(metrics));
+    const operations = new Operations(new GatewayMetrics(metrics), tracing);
     const gateway = createGateway({
       ...{ postgres, mongo: mongo.db(), kafka, hub },
       ...{ commands, users, discovery, operations, logger },

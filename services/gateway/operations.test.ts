@@ -1,6 +1,8 @@
+import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { GraphQLError, parse } from 'graphql';
 import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
+import { tracingOver } from '../platform/open-telemetry.ts';
 import { formatTrace, newTrace } from '../platform/trace.ts';
 import { refusal } from './errors.ts';
 import { GatewayMetrics } from './metrics.ts';
@@ -46,7 +48,7 @@ test('a fault of the shop is told from a refusal, masked or not', () => {
 });
 
 test('an operation goes on in the trace that it came with, at a place of its own', () => {
-  const operations = new Operations(new GatewayMetrics(new Registry()));
+  const operations = new Operations(new GatewayMetrics(new Registry()), null);
   const parent = newTrace();
   const { trace } = operations.begin(parent);
   expect(trace.traceId).toBe(parent.traceId);
@@ -54,9 +56,32 @@ test('an operation goes on in the trace that it came with, at a place of its own
   expect(operations.begin(null).trace.traceId).not.toBe(parent.traceId);
 });
 
+test('where traces are wanted it is a server span, whose id is the one that the log and the commands have', () => {
+  const exporter = new InMemorySpanExporter();
+  const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
+  const operations = new Operations(new GatewayMetrics(new Registry()), tracingOver(provider));
+  const ends = [undefined, [refusal('FORBIDDEN', 'not yours')], [refusal('INTERNAL', 'masked')]];
+  const traces = ends.map((errors) => {
+    const operation = operations.begin(null);
+    operation.is({ type: 'mutation', operation: 'orderPlace' });
+    operation.answered(errors);
+    operation.answered(errors);
+    return operation.trace;
+  });
+  const spans = exporter.getFinishedSpans();
+  expect(spans.map((span) => [span.name, span.kind, span.status.code])).toEqual([
+    ['mutation orderPlace', 1, 0],
+    ['mutation orderPlace', 1, 0], // a refusal is no fault
+    ['mutation orderPlace', 1, 2],
+  ]);
+  expect(spans.map((span) => span.spanContext())).toMatchObject(
+    traces.map(({ traceId, spanId }) => ({ traceId, spanId, traceFlags: 1 })),
+  );
+});
+
 test('a feed counts until it has ended, failed, or its reader has gone; its answer is counted once', async () => {
   const registry = new Registry();
-  const operations = new Operations(new GatewayMetrics(registry));
+  const operations = new Operations(new GatewayMetrics(registry), null);
   const open = async () => (await registry.getSingleMetric('gateway_open_feeds')?.get())?.values[0]?.value;
   const feed = (items: () => AsyncGenerator<number>) => {
     const operation = operations.begin(null);

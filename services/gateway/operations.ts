@@ -1,6 +1,6 @@
 import { type DocumentNode, GraphQLError, type GraphQLSchema, getOperationAST, Kind } from 'graphql';
-import type { TraceContext } from '../platform/trace.ts';
-import { childOf, newTrace } from '../platform/trace.ts';
+import { childOf, newTrace, type TraceContext } from '../platform/trace.ts';
+import type { ServerSpan, Tracing } from '../platform/tracing.ts';
 import type { GatewayMetrics } from './metrics.ts';
 
 /** What an operation asks for, in names of which there are few: whoever asks must not be able to make new ones. */
@@ -37,17 +37,21 @@ export function outcomeOf(errors: Errors): Outcome {
   return errors.some(isOurs) ? 'failed' : 'refused';
 }
 
-/** Measures what is asked of the gateway, however it comes in. */
+/** Measures and traces what is asked of the gateway, however it comes in. */
 export class Operations {
   readonly #metrics: GatewayMetrics;
+  readonly #tracing: Pick<Tracing, 'serve'> | null;
 
-  constructor(metrics: GatewayMetrics) {
+  /** @param tracing null: a trace has an id for the log, and no spans */
+  constructor(metrics: GatewayMetrics, tracing: Pick<Tracing, 'serve'> | null) {
     this.#metrics = metrics;
+    this.#tracing = tracing;
   }
 
   /** A valid operation that is about to be run. @param parent the place in a trace that it came with */
   begin(parent: TraceContext | null): Operation {
-    return new Operation(this.#metrics, parent === null ? newTrace() : childOf(parent));
+    const span = this.#tracing?.serve('graphql', parent) ?? null;
+    return new Operation(this.#metrics, span?.trace ?? (parent === null ? newTrace() : childOf(parent)), span);
   }
 
   /** One that never came so far. */
@@ -65,24 +69,30 @@ export class Operations {
 export class Operation {
   readonly trace: TraceContext;
   readonly #metrics: GatewayMetrics;
+  readonly #span: ServerSpan | null;
   readonly #since = performance.now();
   #asked = nothingKnown;
   #ended = false;
 
-  constructor(metrics: GatewayMetrics, trace: TraceContext) {
+  constructor(metrics: GatewayMetrics, trace: TraceContext, span: ServerSpan | null) {
     this.#metrics = metrics;
     this.trace = trace;
+    this.#span = span;
   }
 
   is(asked: Asked): void {
     this.#asked = asked;
+    const { type, operation } = asked;
+    this.#span?.is(`${type} ${operation}`, { 'graphql.operation.type': type, 'graphql.operation.name': operation });
   }
 
   /** Its answer; a second one changes nothing. */
   answered(errors: Errors): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#metrics.answered(this.#asked, outcomeOf(errors), (performance.now() - this.#since) / 1_000);
+    const outcome = outcomeOf(errors);
+    this.#metrics.answered(this.#asked, outcome, (performance.now() - this.#since) / 1_000);
+    this.#span?.end(outcome === 'failed' ? 'a fault of the shop; the log tells it under this trace' : undefined);
   }
 
   /** Its answer is a feed. @returns the feed, which counts until it has ended or its reader has gone */

@@ -41,7 +41,7 @@ const services: Services = {
   hub: closedDoor('hub'),
   commands: closedDoor('commands'),
   discovery: closedDoor('discovery'),
-  operations: new Operations(new GatewayMetrics(registry)),
+  operations: new Operations(new GatewayMetrics(registry), null),
   users: {
     verify: async (token: string) =>
       token === 'brief' ? { ...claims.ada, expiresAtMs: Date.now() + 300 } : (claims[token] ?? null),

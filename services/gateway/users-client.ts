@@ -1,5 +1,6 @@
 import type { JSONWebKeySet } from 'jose';
 import type { Discovery } from '../discovery/discovery.ts';
+import { formatTrace, type TraceContext, traceHeader } from '../platform/trace.ts';
 import type { Person, Refusal, Session } from '../users/accounts.ts';
 import type { AccessClaims } from '../users/tokens.ts';
 import { refusal } from './errors.ts';
@@ -26,28 +27,28 @@ export class UsersClient {
 
   register(
     input: { email: string; password: string; displayName: string },
-    correlationId: string,
+    trace: TraceContext,
   ): Promise<Answer<Session>> {
-    return this.#post('/internal/register', input, { correlationId });
+    return this.#post('/internal/register', input, { trace });
   }
-  login(input: { email: string; password: string }, correlationId: string): Promise<Answer<Session>> {
-    return this.#post('/internal/login', input, { correlationId });
+  login(input: { email: string; password: string }, trace: TraceContext): Promise<Answer<Session>> {
+    return this.#post('/internal/login', input, { trace });
   }
-  refresh(refreshToken: string, correlationId: string): Promise<Answer<Session>> {
-    return this.#post('/internal/refresh', { refreshToken }, { correlationId });
+  refresh(refreshToken: string, trace: TraceContext): Promise<Answer<Session>> {
+    return this.#post('/internal/refresh', { refreshToken }, { trace });
   }
-  logout(refreshToken: string, correlationId: string): Promise<Answer<unknown>> {
-    return this.#post('/internal/logout', { refreshToken }, { correlationId });
+  logout(refreshToken: string, trace: TraceContext): Promise<Answer<unknown>> {
+    return this.#post('/internal/logout', { refreshToken }, { trace });
   }
-  changeProfile(token: string, displayName: string, correlationId: string): Promise<Answer<Person>> {
-    return this.#post('/internal/profile', { displayName }, { correlationId, token });
+  changeProfile(token: string, displayName: string, trace: TraceContext): Promise<Answer<Person>> {
+    return this.#post('/internal/profile', { displayName }, { trace, token });
   }
   changePassword(
     token: string,
     input: { currentPassword: string; newPassword: string },
-    correlationId: string,
+    trace: TraceContext,
   ): Promise<Answer<Person>> {
-    return this.#post('/internal/password', input, { correlationId, token });
+    return this.#post('/internal/password', input, { trace, token });
   }
 
   async person(token: string, userId: string): Promise<Person | null> {
@@ -63,15 +64,15 @@ export class UsersClient {
   async #post<T>(
     path: string,
     body: unknown,
-    options: { readonly correlationId?: string; readonly token?: string },
+    { trace, token }: { readonly trace?: TraceContext; readonly token?: string },
   ): Promise<Answer<T>> {
     const response = await this.#fetch(path, {
       method: 'POST',
       body: JSON.stringify(body),
       headers: {
         'content-type': 'application/json',
-        ...(options.correlationId === undefined ? {} : { 'x-correlation-id': options.correlationId }),
-        ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+        ...(trace && { 'x-correlation-id': trace.traceId, [traceHeader]: formatTrace(trace) }),
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
       },
     });
     const answer = (await response.json()) as { refusals?: readonly Refusal[]; code?: string; message?: string }; // our own service's form

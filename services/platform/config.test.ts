@@ -42,6 +42,19 @@ test('every fault is told at once, with the value, without the password, with th
   expect(message).not.toContain('secret@db');
 });
 
+test('traces go nowhere, to the place named for them, or below the place named for all signals', () => {
+  const of = (env: NodeJS.ProcessEnv) => {
+    const { tracesUrl, tracesRatio } = readConfig({ ...complete, ...env });
+    return [tracesUrl, tracesRatio];
+  };
+  expect(of({})).toEqual([null, 1]);
+  expect(of({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://otel:4318/' })).toEqual(['http://otel:4318/v1/traces', 1]);
+  const traces = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://otel:4318', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://t/x' };
+  expect(of({ ...traces, OTEL_TRACES_SAMPLER_ARG: '0.25' })).toEqual(['https://t/x', 0.25]);
+  expect(() => of({ OTEL_TRACES_SAMPLER_ARG: '25' })).toThrow('OTEL_TRACES_SAMPLER_ARG is "25", which cannot be used');
+  expect(() => of({ OTEL_EXPORTER_OTLP_ENDPOINT: 'otel:4318' })).toThrow('OTEL_EXPORTER_OTLP_ENDPOINT=http://127');
+});
+
 test('a server on every address is reached by the name of its machine', () => {
   expect(reachableHost('127.0.0.1')).toBe('127.0.0.1');
   expect(reachableHost('0.0.0.0')).not.toBe('0.0.0.0');

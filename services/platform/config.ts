@@ -33,6 +33,12 @@ export const variables = {
       .optional(),
     example: 'stock-2',
   },
+  OTEL_EXPORTER_OTLP_ENDPOINT: { form: urlWith('http', 'https').optional(), example: 'http://127.0.0.1:4318' },
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
+    form: urlWith('http', 'https').optional(),
+    example: 'http://127.0.0.1:4318/v1/traces',
+  },
+  OTEL_TRACES_SAMPLER_ARG: { form: z.coerce.number().min(0).max(1).default(1), example: '0.1' },
   LOG_LEVEL: { form: z.enum(['debug', 'info', 'warn', 'error']).default('info'), example: 'info' },
 } as const;
 
@@ -57,6 +63,10 @@ export interface Config {
   readonly dataDir: string;
   /** Who this process is among others of its service, and over restarts: BOOKSTREAM_INSTANCE, else the container's name. */
   readonly instance: string;
+  /** Where a collector takes traces as OTLP over HTTP; null: none are made. */
+  readonly tracesUrl: string | null;
+  /** How many of the traces that begin here are sampled, 0 to 1. */
+  readonly tracesRatio: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -79,6 +89,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     return undefined as never; // thrown below
   };
   const dataDir = read('BOOKSTREAM_DATA');
+  const collector = read('OTEL_EXPORTER_OTLP_ENDPOINT');
+  const tracesUrl = read('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT');
   const config: Config = {
     kafkaUrl: read('KAFKA_URL'),
     registryUrl: read('REGISTRY_URL'),
@@ -91,6 +103,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     healthPort: read('HEALTH_PORT'),
     dataDir: isAbsolute(dataDir) ? dataDir : resolve(root, dataDir),
     instance: read('BOOKSTREAM_INSTANCE') ?? hostname(),
+    // The specification of OTLP exporters: one for traces is used as it is, one for all signals is their root.
+    tracesUrl: tracesUrl ?? (collector === undefined ? null : `${collector.replace(/\/$/, '')}/v1/traces`),
+    tracesRatio: read('OTEL_TRACES_SAMPLER_ARG'),
     logLevel: read('LOG_LEVEL'),
   };
   if (faults.length > 0) throw new ConfigError(faults);

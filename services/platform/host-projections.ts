@@ -12,7 +12,7 @@ import type { ServiceContext } from './run-process.ts';
  */
 export async function hostProjections(context: ServiceContext, projections: readonly Projection[]): Promise<void> {
   if (projections.length === 0) return;
-  const { config, logger, health, metrics, shutdown } = context;
+  const { config, logger, health, metrics, tracing, shutdown } = context;
   const port = await connectKafka({ bootstrapServers: config.kafkaUrl, clientId: `${config.instance}-projections` });
   const sinks = { postgres: new PostgresSink(config.postgresUrl), mongo: new MongoSink(config.mongoUrl) };
   shutdown.add('projection sinks', async () => {
@@ -35,6 +35,7 @@ export async function hostProjections(context: ServiceContext, projections: read
           sink,
           instanceId: config.instance,
           onError: sayFault,
+          ...(tracing && { tracing: tracing.engine }),
         });
         running.push(projector);
         shutdown.add(part, () => projector.close());

@@ -19,7 +19,7 @@ export async function hostTopologies(
   topologies: readonly OwnedTopology[],
 ): Promise<Readonly<Record<string, string>>> {
   if (topologies.length === 0) return {};
-  const { service, config, logger, health, metrics, discovery, shutdown } = context;
+  const { service, config, logger, health, metrics, tracing, discovery, shutdown } = context;
   const queryDirectory = new DiscoveredQueries(discovery, service);
   const worker = new StreamsWorker({
     applications: topologies.map((one) => ({ applicationId: one.applicationId, topology: topologyOf(one) })),
@@ -30,6 +30,7 @@ export async function hostTopologies(
     parkDeadLetters,
     queryEndpoint: { host: config.host, port: 0, advertisedHost: reachableHost(config.host) },
     queryDirectory,
+    ...(tracing && { tracing: tracing.engine }),
     log: (level, event, message, fields) => logger[level](event, message, textOf(fields)),
   });
 

@@ -9,6 +9,7 @@ import { LogTopic } from './log-topic.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { processMetrics } from './metrics.ts';
 import { Shutdown } from './shutdown.ts';
+import { startTracing, type Tracing } from './tracing.ts';
 
 /** What a service finds ready when its own work begins. */
 export interface ServiceContext {
@@ -18,6 +19,8 @@ export interface ServiceContext {
   readonly health: Health;
   /** What `/metrics` answers: the process itself, and what a service registers here. */
   readonly metrics: Registry;
+  /** Null: nobody wants traces. */
+  readonly tracing: Tracing | null;
   readonly discovery: Discovery;
   /** Steps run in the reverse order of being added, before what is listed here is closed. */
   readonly shutdown: Shutdown;
@@ -48,16 +51,19 @@ export async function runProcess(
   const metrics = processMetrics();
   const health = new Health(metrics);
   const discovery = new Discovery({ redisUrl: config.redisUrl });
+  let tracing: Tracing | null = null;
   shutdown.add('log topic', () => logTopic.close());
+  shutdown.add('traces', () => tracing?.close());
   shutdown.add('discovery', () => discovery.close());
   shutdown.add('health', () => health.close());
   shutdown.onSignals(logger);
 
   try {
     health.expect('start');
+    tracing = await startTracing(service, config, logger);
     const healthPort = await health.listen(config.host, config.healthPort);
     await connectSchemas({ registryUrl: config.registryUrl, cacheDir: join(config.dataDir, 'schemas') });
-    const { url, details } = await start({ service, config, logger, health, metrics, discovery, shutdown });
+    const { url, details } = await start({ service, config, logger, health, metrics, tracing, discovery, shutdown });
     const healthUrl = `http://${reachableHost(config.host)}:${healthPort}/readyz`;
     const { instance } = config;
     const registration = await discovery.register({ service, instance, url, healthUrl, ...(details && { details }) });

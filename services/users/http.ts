@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { z } from 'zod';
+import { parseTrace, traceHeader } from '../platform/trace.ts';
+import type { Tracing } from '../platform/tracing.ts';
 import type { Accounts, Refusal, Result } from './accounts.ts';
 import { InvalidTokenError, TooManyLoginsError } from './errors.ts';
 import type { AccessClaims, TokenIssuer } from './tokens.ts';
@@ -37,8 +39,10 @@ export function usersApi(parts: {
   readonly accounts: Accounts;
   readonly tokens: TokenIssuer;
   readonly onFault: (error: unknown, correlationId: string) => void;
+  /** A span for each request that has a route. */
+  readonly tracing?: Pick<Tracing, 'serve'> | null;
 }): RequestListener {
-  const { accounts, tokens } = parts;
+  const { accounts, tokens, tracing = null } = parts;
   const routes: Readonly<Record<string, (call: Call) => Promise<Answer>>> = {
     'GET /internal/jwks.json': async () => ({ status: 200, body: await tokens.publicKeys() }),
     'POST /internal/register': async ({ body, correlationId }) =>
@@ -69,6 +73,7 @@ export function usersApi(parts: {
     const correlationId = header(request, 'x-correlation-id') ?? randomUUID();
     const path = (request.url ?? '').split('?')[0];
     const route = routes[`${request.method} ${path}`];
+    const span = route && tracing?.serve(`${request.method} ${path}`, parseTrace(header(request, traceHeader)));
     const run = async (): Promise<Answer> => {
       if (!route) return { status: 404, body: { code: 'NO_SUCH_ROUTE', message: `${request.method} ${path}` } };
       const body = request.method === 'POST' ? await readJson(request) : null;
@@ -85,7 +90,11 @@ export function usersApi(parts: {
           body: { code: 'FAULT', message: `The users service failed; see its log for ${correlationId}.` },
         };
       })
-      .then((done) => send(response, done));
+      .then((done) => {
+        send(response, done);
+        span?.is(`${request.method} ${path}`, { 'http.response.status_code': done.status });
+        span?.end(done.status >= 500 ? 'a fault of the shop; the log tells it under this trace' : undefined);
+      });
   };
 }
 

@@ -10,7 +10,7 @@ import { openAccounts } from './open.ts';
 
 /** Accounts, logins and tokens, over a database of its own; what changes there is told on users.events. */
 export const main = (): Promise<void> =>
-  runProcess('users', async ({ config, logger, shutdown }) => {
+  runProcess('users', async ({ config, logger, tracing, shutdown }) => {
     await migrate(config.usersPostgresUrl);
     const { pool, accounts, tokens } = await openAccounts(config.usersPostgresUrl);
     shutdown.add('users database', () => endPool(pool));
@@ -29,6 +29,7 @@ export const main = (): Promise<void> =>
       usersApi({
         accounts,
         tokens,
+        tracing,
         onFault: (error, correlationId) => {
           const fault = error instanceof Error ? error : new Error(String(error));
           logger.error('request-failed', fault.message, { error: fault, correlationId });

@@ -33,38 +33,34 @@ export const accountMutations = {
     _root: unknown,
     { input }: Input<{ email: string; password: string; displayName: string }>,
     context: GatewayContext,
-  ) => authPayload(await context.services.users.register(input, context.trace.traceId), context),
+  ) => authPayload(await context.services.users.register(input, context.trace), context),
 
   login: async (_root: unknown, { input }: Input<{ email: string; password: string }>, context: GatewayContext) => {
     logins.take(`${context.address} ${input.email.slice(0, 300).normalize('NFC').toLowerCase()}`);
-    return authPayload(await context.services.users.login(input, context.trace.traceId), context);
+    return authPayload(await context.services.users.login(input, context.trace), context);
   },
 
   refresh: async (_root: unknown, _args: unknown, context: GatewayContext) => {
     const { refreshToken, services, trace } = context;
     const nobody = { code: 'INVALID_CREDENTIALS', message: 'Nobody is logged in here. Log in.', field: null } as const;
     const answer: Answer<Session> =
-      refreshToken === null
-        ? { ok: false, refusals: [nobody] }
-        : await services.users.refresh(refreshToken, trace.traceId);
+      refreshToken === null ? { ok: false, refusals: [nobody] } : await services.users.refresh(refreshToken, trace);
     if (!answer.ok && refreshToken !== null) context.setRefreshCookie(null, 0);
     return authPayload(answer, context);
   },
 
   logout: async (_root: unknown, _args: unknown, context: GatewayContext) => {
-    if (context.refreshToken !== null) await context.services.users.logout(context.refreshToken, context.trace.traceId);
+    if (context.refreshToken !== null) await context.services.users.logout(context.refreshToken, context.trace);
     context.setRefreshCookie(null, 0);
     return { userErrors: [] };
   },
 
   profileChange: async (_root: unknown, { input }: Input<{ displayName: string }>, context: GatewayContext) =>
-    personPayload(
-      await context.services.users.changeProfile(tokenOf(context), input.displayName, context.trace.traceId),
-    ),
+    personPayload(await context.services.users.changeProfile(tokenOf(context), input.displayName, context.trace)),
 
   passwordChange: async (
     _root: unknown,
     { input }: Input<{ currentPassword: string; newPassword: string }>,
     context: GatewayContext,
-  ) => personPayload(await context.services.users.changePassword(tokenOf(context), input, context.trace.traceId)),
+  ) => personPayload(await context.services.users.changePassword(tokenOf(context), input, context.trace)),
 };
