@@ -113,7 +113,7 @@ export type { RecordMetadata, StreamRecord } from './runtime/record.ts';
 export type { RestoreProgress } from './runtime/restore-progress.ts';
 export { StreamsPool, type StreamsPoolOptions } from './runtime/streams-pool.ts';
 export { StreamsWorker, type StreamsWorkerOptions, type WorkerApplication } from './runtime/worker.ts';
-export { type Serde, Serdes } from './serde.ts';
+export { inPlace, type ReadPart, type Serde, Serdes } from './serde.ts';
 export type { ReadOnlySessionStore, SessionStore, SessionStoreOptions } from './state/session-store.ts';
 export type {
   KeyValueStore,

@@ -265,10 +265,16 @@ export class ByteReader {
 
   /** As `bytes`, without what a Buffer can do, for half the price. */
   view(length: number): Uint8Array {
-    if (length < 0 || length > this.left) return this.bytes(length);
-    const start = this.position;
-    this.position += length;
+    const start = this.skip(length);
     return new Uint8Array(this.buffer.buffer, this.buffer.byteOffset + start, length);
+  }
+
+  /** Passes a field without looking at it. @returns where it begins */
+  skip(length: number): number {
+    const start = this.position;
+    if (length < 0 || length > this.left) this.bytes(length); // throws
+    this.position = start + length;
+    return start;
   }
 
   string(): string {

@@ -1,6 +1,8 @@
+import type { ReadPart } from '../serde.ts';
+import type { ByteSpan } from '../state/bytes.ts';
 import { ByteReader } from './bytes.ts';
 import { CorruptBatchError } from './errors.ts';
-import type { ConsumedRecord, FetchedRecords } from './port.ts';
+import type { ConsumedRecord, FetchedRecords, Header, TopicPartition } from './port.ts';
 import { readHeaders } from './record-fields.ts';
 
 /** The records of one batch, unpacked. */
@@ -18,6 +20,79 @@ interface Section extends EncodedBatch {
   readonly from: number;
   readonly wanted: number;
 }
+
+const noBytes = -1;
+
+/**
+ * A record in its batch. Key and value are views that are made when somebody asks for them: most are read once, in their place, and never looked
+ * at again.
+ */
+export class EncodedRecord implements ConsumedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly headers: readonly Header[];
+  /** Not to be spread with the rest into a log. */
+  readonly #body: Uint8Array;
+  readonly #keyFrom: number;
+  readonly #keyTo: number;
+  readonly #valueFrom: number;
+  readonly #valueTo: number;
+
+  /** @param keyFrom where it begins in the body; below 0: there is none, and so for the value */
+  constructor(
+    { topic, partition }: TopicPartition,
+    offset: number,
+    timestamp: number,
+    headers: readonly Header[],
+    body: Uint8Array,
+    keyFrom: number,
+    keyTo: number,
+    valueFrom: number,
+    valueTo: number,
+  ) {
+    this.topic = topic;
+    this.partition = partition;
+    this.offset = offset;
+    this.timestamp = timestamp;
+    this.headers = headers;
+    this.#body = body;
+    this.#keyFrom = keyFrom;
+    this.#keyTo = keyTo;
+    this.#valueFrom = valueFrom;
+    this.#valueTo = valueTo;
+  }
+
+  get key(): Uint8Array | null {
+    return this.#keyFrom < 0 ? null : viewOf(this.#body, this.#keyFrom, this.#keyTo);
+  }
+
+  get value(): Uint8Array | null {
+    return this.#valueFrom < 0 ? null : viewOf(this.#body, this.#valueFrom, this.#valueTo);
+  }
+
+  /** As the bytes of its key would be read. */
+  readKey<T>(read: ReadPart<T>): T | null {
+    return this.#keyFrom < 0 ? null : read(this.topic, this.#body, this.#keyFrom, this.#keyTo);
+  }
+
+  readValue<T>(read: ReadPart<T>): T | null {
+    return this.#valueFrom < 0 ? null : read(this.topic, this.#body, this.#valueFrom, this.#valueTo);
+  }
+
+  /** Says in `span` where the bytes of the value stand. @returns false: there is none, and `span` is as it was */
+  spanValue(span: ByteSpan): boolean {
+    if (this.#valueFrom < 0) return false;
+    span.bytes = this.#body;
+    span.from = this.#valueFrom;
+    span.to = this.#valueTo;
+    return true;
+  }
+}
+
+const viewOf = (body: Uint8Array, from: number, to: number): Uint8Array =>
+  new Uint8Array(body.buffer, body.byteOffset + from, to - from);
 
 /**
  * Records as they were sent, each decoded when its turn comes: a record that waits in a buffer costs its bytes and nothing else, and one that is an
@@ -78,8 +153,7 @@ function corrupt(topic: string, partition: number, { baseOffset }: EncodedBatch,
 }
 
 class RecordReader implements Iterator<ConsumedRecord> {
-  readonly #topic: string;
-  readonly #partition: number;
+  readonly #place: TopicPartition;
   readonly #sections: readonly Section[];
   #next = 0;
   #left = 0;
@@ -87,8 +161,7 @@ class RecordReader implements Iterator<ConsumedRecord> {
   #section: Section | undefined;
 
   constructor(topic: string, partition: number, sections: readonly Section[]) {
-    this.#topic = topic;
-    this.#partition = partition;
+    this.#place = { topic, partition };
     this.#sections = sections;
   }
 
@@ -100,7 +173,7 @@ class RecordReader implements Iterator<ConsumedRecord> {
     try {
       return { done: false, value: this.#decode(section) };
     } catch (error) {
-      throw corrupt(this.#topic, this.#partition, section, error);
+      throw corrupt(this.#place.topic, this.#place.partition, section, error);
     }
   }
 
@@ -111,13 +184,15 @@ class RecordReader implements Iterator<ConsumedRecord> {
     const timestampDelta = body.varint();
     const offset = section.baseOffset + body.varint();
     const keyLength = body.varint();
-    const key = keyLength < 0 ? null : body.view(keyLength);
+    const keyFrom = keyLength < 0 ? noBytes : body.skip(keyLength);
+    const keyTo = body.position;
     const valueLength = body.varint();
-    const value = valueLength < 0 ? null : body.view(valueLength);
+    const valueFrom = valueLength < 0 ? noBytes : body.skip(valueLength);
+    const valueTo = body.position;
     const timestamp = section.appendTime ?? section.firstTimestamp + timestampDelta;
     const headers = readHeaders(body);
     body.position = end;
-    return { topic: this.#topic, partition: this.#partition, offset, timestamp, key, value, headers };
+    return new EncodedRecord(this.#place, offset, timestamp, headers, section.body, keyFrom, keyTo, valueFrom, valueTo);
   }
 
   #open(): boolean {

@@ -1,49 +1,63 @@
+import { EncodedRecord } from '../kafka/encoded-records.ts';
+import type { ConsumedRecord } from '../kafka/port.ts';
 import type { SourceNode } from '../plan/node.ts';
 import type { Serde } from '../serde.ts';
-import { byteString } from '../state/bytes.ts';
+import { type ByteSpan, byteString } from '../state/bytes.ts';
 
 const isPrimitive = (value: unknown): boolean => typeof value !== 'object' || value === null;
 
-/** One half of a record, as it was read. */
-class Half {
-  serde: Serde<unknown> | null = null;
-  value: unknown = null;
-  bytes: Uint8Array | null = null;
-
-  /** @param trusted the value is as it was read; else only one that nobody can change in place is taken for that */
-  bytesOf(serde: Serde<unknown>, value: unknown, trusted: boolean): Uint8Array | null {
-    if (serde !== this.serde || !Object.is(value, this.value)) return null;
-    return trusted || isPrimitive(value) ? this.bytes : null;
-  }
-}
+const noBytes = new Uint8Array();
 
 /**
- * The bytes of the record under way: what goes on unchanged is not serialised again. Nearly every key does, into stores, changelogs and other
+ * The record under way as it was read: what goes on unchanged is not serialised again. Nearly every key does, into stores, changelogs and other
  * topics. Only for serdes whose bytes do not depend on the topic; for keys, which are compared by them, only where they have one form.
  */
 export class LastRead {
-  readonly #key = new Half();
-  readonly #value = new Half();
+  #raw: ConsumedRecord | null = null;
+  #keySerde: Serde<unknown> | null = null;
+  #key: unknown = null;
+  #keyBytes: Uint8Array | null = null;
+  #valueSerde: Serde<unknown> | null = null;
+  #value: unknown = null;
+  readonly #span: ByteSpan = { bytes: noBytes, from: 0, to: 0 };
   #namedBy: Serde<unknown> | null = null;
   #named: unknown = null;
   #name = '';
 
-  note(source: SourceNode, key: unknown, keyBytes: Uint8Array | null, value: unknown, valueBytes: Uint8Array | null) {
-    this.#key.serde = source.keySerde.ofAnyTopic && source.keySerde.oneForm ? source.keySerde : null;
-    this.#key.value = key;
-    this.#key.bytes = keyBytes;
-    this.#value.serde = source.valueSerde.ofAnyTopic ? source.valueSerde : null;
-    this.#value.value = value;
-    this.#value.bytes = valueBytes;
+  /** @param key, value what the source's serdes made of `raw` */
+  note({ keySerde, valueSerde }: SourceNode, raw: ConsumedRecord, key: unknown, value: unknown): void {
+    this.#raw = raw;
+    this.#keySerde = keySerde.ofAnyTopic && keySerde.oneForm ? keySerde : null;
+    this.#key = key;
+    this.#keyBytes = null;
+    this.#valueSerde = valueSerde.ofAnyTopic ? valueSerde : null;
+    this.#value = value;
   }
 
   keyBytes<K>(serde: Serde<K>, topic: string, key: K): Uint8Array {
-    return this.#key.bytesOf(serde as Serde<unknown>, key, false) ?? serde.serialize(topic, key); // compared, not called
+    if (serde !== this.#keySerde || !Object.is(key, this.#key) || !isPrimitive(key)) return serde.serialize(topic, key);
+    this.#keyBytes ??= this.#raw?.key ?? null;
+    return this.#keyBytes ?? serde.serialize(topic, key);
   }
 
-  /** @param trusted see `Half` */
+  /** @param trusted it is as it was read; else only one that nobody can change in place is taken for that */
   valueBytes<V>(serde: Serde<V>, topic: string, value: V, trusted = false): Uint8Array {
-    return this.#value.bytesOf(serde as Serde<unknown>, value, trusted) ?? serde.serialize(topic, value); // likewise
+    return (this.#isRead(serde, value, trusted) ? this.#raw?.value : null) ?? serde.serialize(topic, value);
+  }
+
+  /** As `valueBytes`, without a view of what was read. What it answers is good until the next call. */
+  valueSpan<V>(serde: Serde<V>, topic: string, value: V, trusted = false): ByteSpan {
+    const span = this.#span;
+    if (this.#raw instanceof EncodedRecord && this.#isRead(serde, value, trusted) && this.#raw.spanValue(span))
+      return span;
+    span.bytes = this.valueBytes(serde, topic, value, trusted);
+    span.from = 0;
+    span.to = span.bytes.length;
+    return span;
+  }
+
+  #isRead<V>(serde: Serde<V>, value: V, trusted: boolean): boolean {
+    return serde === this.#valueSerde && Object.is(value, this.#value) && (trusted || isPrimitive(value)); // compared, not called
   }
 
   /**
@@ -54,7 +68,7 @@ export class LastRead {
     if (serde === this.#namedBy && Object.is(key, this.#named) && isPrimitive(key)) return this.#name;
     const name = serde.byteString?.(topic, key) ?? byteString(bytes ?? this.keyBytes(serde, topic, key));
     if (serde.ofAnyTopic) {
-      this.#namedBy = serde as Serde<unknown>; // likewise
+      this.#namedBy = serde as Serde<unknown>; // compared, not called
       this.#named = key;
       this.#name = name;
     }

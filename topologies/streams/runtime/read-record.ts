@@ -1,5 +1,7 @@
+import { EncodedRecord } from '../kafka/encoded-records.ts';
 import type { ConsumedRecord, FetchedBatch } from '../kafka/port.ts';
 import type { DropReason, SourceNode } from '../plan/node.ts';
+import { partReaderOf, type Serde } from '../serde.ts';
 import type { AnyRecord } from './record.ts';
 
 /** A record that cannot be read. */
@@ -35,14 +37,14 @@ export function prepareRecords({ topic, records }: FetchedBatch, source: SourceN
  */
 export function readRecord(raw: ConsumedRecord, source: SourceNode, partitionTime: number): AnyRecord | Unreadable {
   const { topic } = raw;
-  if (raw.key === null && source.nullKeys === 'dead-letter')
+  if (source.nullKeys === 'dead-letter' && raw.key === null)
     return new Unreadable('null-key', new Error(`${topic} is keyed, and this record has no key`));
-  if (raw.value === null && source.nullValues === 'dead-letter')
+  if (source.nullValues === 'dead-letter' && raw.value === null)
     return new Unreadable('null-value', new Error(`a record of ${topic} must have a value, and this one has none`));
   let { timestamp } = raw;
   try {
-    const key = raw.key === null ? null : source.keySerde.deserialize(topic, raw.key);
-    const value = raw.value === null ? null : source.valueSerde.deserialize(topic, raw.value);
+    const key = readKey(raw, source.keySerde);
+    const value = readValue(raw, source.valueSerde);
     if (source.timestampExtractor !== null) {
       timestamp = source.timestampExtractor({ key, value, timestamp }, partitionTime);
       if (!Number.isSafeInteger(timestamp))
@@ -52,4 +54,16 @@ export function readRecord(raw: ConsumedRecord, source: SourceNode, partitionTim
   } catch (error) {
     return new Unreadable('malformed', error);
   }
+}
+
+function readKey<K>(raw: ConsumedRecord, serde: Serde<K>): K | null {
+  const read = partReaderOf(serde);
+  if (read !== undefined && raw instanceof EncodedRecord) return raw.readKey(read);
+  return raw.key === null ? null : serde.deserialize(raw.topic, raw.key);
+}
+
+function readValue<V>(raw: ConsumedRecord, serde: Serde<V>): V | null {
+  const read = partReaderOf(serde);
+  if (read !== undefined && raw instanceof EncodedRecord) return raw.readValue(read);
+  return raw.value === null ? null : serde.deserialize(raw.topic, raw.value);
 }

@@ -272,7 +272,7 @@ export class StreamTask implements Task {
       if (record.timestamp > context.streamTime) context.streamTime = record.timestamp;
       else if (record.timestamp < context.streamTime) this.#lateness.note(context.streamTime - record.timestamp);
       context.recordTime = record.timestamp;
-      this.#lastRead.note(source, record.key, raw.key, record.value, raw.value);
+      this.#lastRead.note(source, raw, record.key, record.value);
       this.#stores.mark();
       const outputs = this.#outputs.length;
       const span = this.#tracing === null ? null : this.#tracing.record(raw, this.id);

@@ -4,6 +4,13 @@
  */
 const onHeapBytes = 64;
 
+/** Bytes that stand in larger ones, for whom a view of them would be too dear. */
+export interface ByteSpan {
+  bytes: Uint8Array;
+  from: number;
+  to: number;
+}
+
 /** Room for bytes that the caller fills wholly. */
 export const bytesOfLength = (length: number): Uint8Array =>
   length <= onHeapBytes ? new Uint8Array(length) : Buffer.allocUnsafe(length);

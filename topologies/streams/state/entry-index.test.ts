@@ -16,7 +16,7 @@ test('names have slots of their own until they are released, as a map would have
         expect(slot === none).toBe(!map.has(name));
         if (slot === none) {
           const made = index.make(name);
-          index.left[made] = number;
+          index.newest[made * 2] = number;
           map.set(name, number);
         } else if (releases) {
           index.release(slot);
@@ -25,7 +25,7 @@ test('names have slots of their own until they are released, as a map would have
       }
       for (const [name, number] of map) {
         const slot = index.slotOf(name);
-        expect([index.nameOf(slot), index.left[slot], index.right[slot]]).toEqual([name, number, none]);
+        expect([index.nameOf(slot), index.newest[slot * 2], index.newest[slot * 2 + 1]]).toEqual([name, number, none]);
       }
     }),
     { numRuns: 30 },

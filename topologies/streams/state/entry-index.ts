@@ -20,14 +20,13 @@ function hashOf(name: string): number {
  * an object for each name: what lives for a whole window costs the garbage collector a copy each.
  */
 export class EntryIndex {
-  /** Number of the newest entry by slot, or `none`. */
-  left = new Float64Array(firstSlots);
-  right = new Float64Array(firstSlots);
+  /** Numbers of the newest entries, or `none`: of a slot's left side at `slot * 2`, of its right one behind it. */
+  newest = new Float64Array(firstSlots * 2);
   readonly #names: string[] = [];
   #hashes = new Int32Array(firstSlots);
   readonly #free: number[] = [];
-  /** Slot + 1 by place; 0 where nothing is. At most half full. */
-  #table = new Int32Array(firstSlots * 2);
+  /** By place two numbers side by side, so that to find one is one look into memory: hash, and slot + 1; 0 where nothing is. At most half full. */
+  #table = new Int32Array(firstSlots * 4);
   #lastName: string | null = null;
   #lastSlot = none;
 
@@ -45,8 +44,8 @@ export class EntryIndex {
     if (slot === this.#hashes.length) this.#grow();
     this.#names[slot] = name;
     this.#hashes[slot] = hashOf(name);
-    this.left[slot] = none;
-    this.right[slot] = none;
+    this.newest[slot * 2] = none;
+    this.newest[slot * 2 + 1] = none;
     this.#place(slot);
     this.#lastName = name;
     this.#lastSlot = slot;
@@ -61,35 +60,40 @@ export class EntryIndex {
   release(slot: number): void {
     if (slot === this.#lastSlot) this.#lastName = null;
     const table = this.#table;
-    const mask = table.length - 1;
+    const mask = table.length / 2 - 1;
     let gap = (this.#hashes[slot] ?? 0) & mask;
-    while (table[gap] !== slot + 1) gap = (gap + 1) & mask;
+    while (table[gap * 2 + 1] !== slot + 1) gap = (gap + 1) & mask;
     // What was pushed past the gap by others moves back into it (Knuth, TAOCP 3, 6.4, algorithm R).
-    for (let at = (gap + 1) & mask; table[at] !== 0; at = (at + 1) & mask) {
-      const home = (this.#hashes[(table[at] ?? 0) - 1] ?? 0) & mask;
+    for (let at = (gap + 1) & mask; table[at * 2 + 1] !== 0; at = (at + 1) & mask) {
+      const home = (table[at * 2] ?? 0) & mask;
       if (((at - home) & mask) < ((at - gap) & mask)) continue;
-      table[gap] = table[at] ?? 0;
+      table[gap * 2] = table[at * 2] ?? 0;
+      table[gap * 2 + 1] = table[at * 2 + 1] ?? 0;
       gap = at;
     }
-    table[gap] = 0;
+    table[gap * 2 + 1] = 0;
     this.#names[slot] = '';
     this.#free.push(slot);
   }
 
   #find(name: string, hash: number): number {
-    const mask = this.#table.length - 1;
+    const table = this.#table;
+    const mask = table.length / 2 - 1;
     for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const slot = (this.#table[at] ?? 0) - 1;
+      const slot = (table[at * 2 + 1] ?? 0) - 1;
       if (slot < 0) return none;
-      if (this.#hashes[slot] === hash && this.#names[slot] === name) return slot;
+      if (table[at * 2] === hash && this.#names[slot] === name) return slot;
     }
   }
 
   #place(slot: number): void {
-    const mask = this.#table.length - 1;
-    let at = (this.#hashes[slot] ?? 0) & mask;
-    while (this.#table[at] !== 0) at = (at + 1) & mask;
-    this.#table[at] = slot + 1;
+    const table = this.#table;
+    const mask = table.length / 2 - 1;
+    const hash = this.#hashes[slot] ?? 0;
+    let at = hash & mask;
+    while (table[at * 2 + 1] !== 0) at = (at + 1) & mask;
+    table[at * 2] = hash;
+    table[at * 2 + 1] = slot + 1;
   }
 
   #grow(): void {
@@ -98,10 +102,9 @@ export class EntryIndex {
       return bigger;
     };
     const slots = this.#hashes.length;
-    this.left = grown(new Float64Array(slots * 2), this.left);
-    this.right = grown(new Float64Array(slots * 2), this.right);
+    this.newest = grown(new Float64Array(slots * 4), this.newest);
     this.#hashes = grown(new Int32Array(slots * 2), this.#hashes);
-    this.#table = new Int32Array(slots * 4);
+    this.#table = new Int32Array(slots * 8);
     for (let slot = 0; slot < slots; slot++) this.#place(slot); // it grows only when all are taken
   }
 }

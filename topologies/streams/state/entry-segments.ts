@@ -1,8 +1,18 @@
+import type { ReadPart } from '../serde.ts';
+import type { ByteSpan } from './bytes.ts';
 import { type EntryIndex, none } from './entry-index.ts';
 
 /** So many entries share their arrays, and are forgotten together. */
 const segmentEntries = 4_096;
 const firstSlabBytes = 16 << 10;
+
+/** Up to so many bytes are copied faster one by one than by a call, which would need a view of them too. */
+const fewBytes = 96;
+
+function copy(bytes: Uint8Array, from: number, to: number, slab: Uint8Array, start: number): void {
+  if (to - from > fewBytes) slab.set(bytes.subarray(from, to), start);
+  else for (let at = from, into = start; at < to; at++, into++) slab[into] = bytes[at] ?? 0;
+}
 
 /** Entries that came one after the other. Their values lie end to end in one slab, so a row costs no object. */
 class Segment {
@@ -24,17 +34,22 @@ class Segment {
     return new Uint8Array(this.#slab.buffer, start, (this.ends[at] ?? start) - start);
   }
 
-  push(slot: number, time: number, sequence: number, before: number, value: Uint8Array): void {
+  read<V>(at: number, read: ReadPart<V>, topic: string): V {
+    const start = this.#start(at);
+    return read(topic, this.#slab, start, this.ends[at] ?? start);
+  }
+
+  push(slot: number, time: number, sequence: number, before: number, { bytes, from, to }: Readonly<ByteSpan>): void {
     const at = this.count++;
     const start = this.#start(at);
-    const end = start + value.length;
+    const end = start + to - from;
     if (end > this.#slab.length) {
       // What was handed out stays in the old slab, which nobody writes to again.
       const grown = new Uint8Array(Math.max(end, this.#slab.length * 2));
       grown.set(this.#slab);
       this.#slab = grown;
     }
-    this.#slab.set(value, start);
+    copy(bytes, from, to, this.#slab, start);
     this.slots[at] = slot;
     this.times[at] = time;
     this.before[at] = before;
@@ -55,7 +70,8 @@ class Segment {
  */
 export class EntrySegments {
   readonly #index: EntryIndex;
-  readonly #isLeft: boolean;
+  /** 0: left, 1: right. */
+  readonly #side: number;
   #segments: Segment[] = [new Segment()];
   /** Number of the first entry of the first segment. */
   #first = 0;
@@ -63,7 +79,7 @@ export class EntrySegments {
 
   constructor(index: EntryIndex, isLeft: boolean) {
     this.#index = index;
-    this.#isLeft = isLeft;
+    this.#side = isLeft ? 0 : 1;
   }
 
   /** Number that the next entry will get. */
@@ -75,7 +91,8 @@ export class EntrySegments {
     return this.#end - this.#first;
   }
 
-  add(name: string, time: number, sequence: number, value: Uint8Array): void {
+  /** Copies the value from where it stands. */
+  add(name: string, time: number, sequence: number, value: Readonly<ByteSpan>): void {
     let segment = this.#segments.at(-1);
     if (segment === undefined || segment.count === segmentEntries) {
       segment = new Segment();
@@ -83,9 +100,10 @@ export class EntrySegments {
     }
     const known = this.#index.slotOf(name);
     const slot = known === none ? this.#index.make(name) : known;
-    const newest = this.#newest;
-    segment.push(slot, time, sequence, newest[slot] ?? none, value);
-    newest[slot] = this.#end;
+    const { newest } = this.#index;
+    const place = slot * 2 + this.#side;
+    segment.push(slot, time, sequence, newest[place] ?? none, value);
+    newest[place] = this.#end;
     this.#end += 1;
   }
 
@@ -102,7 +120,7 @@ export class EntrySegments {
   /** Number of the newest entry of a name, removed ones included; `none` when there is none. */
   newestOf(name: string): number {
     const slot = this.#index.slotOf(name);
-    return slot === none ? none : (this.#newest[slot] ?? none);
+    return slot === none ? none : this.#newestOf(slot);
   }
 
   /** Number of the entry of the same name before this one. */
@@ -129,6 +147,11 @@ export class EntrySegments {
     return this.#segmentOf(entry).value(entry % segmentEntries);
   }
 
+  /** What `read` makes of the value, where it stands. */
+  read<V>(entry: number, read: ReadPart<V>, topic: string): V {
+    return this.#segmentOf(entry).read(entry % segmentEntries, read, topic);
+  }
+
   isRemoved(entry: number): boolean {
     return this.#segmentOf(entry).removed[entry % segmentEntries] === 1;
   }
@@ -153,20 +176,19 @@ export class EntrySegments {
       if (segment === undefined || next > end || segment.maxTime >= time) return;
       this.#first = next;
       this.#segments.shift();
-      for (const slot of segment.slots) if ((this.#newest[slot] ?? none) < next) this.#setNewest(slot, none);
+      for (const slot of segment.slots) if (this.#newestOf(slot) < next) this.#setNewest(slot, none);
     }
   }
 
-  /** Of this side, by slot. */
-  get #newest(): Float64Array {
-    return this.#isLeft ? this.#index.left : this.#index.right;
+  #newestOf(slot: number): number {
+    return this.#index.newest[slot * 2 + this.#side] ?? none;
   }
 
   #setNewest(slot: number, before: number): void {
-    const newest = this.#newest;
-    if (newest[slot] === none) return;
-    newest[slot] = before >= this.#first ? before : none;
-    if (this.#index.left[slot] === none && this.#index.right[slot] === none) this.#index.release(slot);
+    if (this.#newestOf(slot) === none) return;
+    const { newest } = this.#index;
+    newest[slot * 2 + this.#side] = before >= this.#first ? before : none;
+    if (newest[slot * 2] === none && newest[slot * 2 + 1] === none) this.#index.release(slot);
   }
 
   #segmentOf(entry: number): Segment {

@@ -1,5 +1,6 @@
 import type { SelfKeptStoreBuilder } from '../plan/node.ts';
-import { byteString, bytesOfLength, readUint32, writeUint32 } from './bytes.ts';
+import { partReaderOf, type ReadPart } from '../serde.ts';
+import { type ByteSpan, byteString, bytesOfLength, readUint32, writeUint32 } from './bytes.ts';
 import { EntryIndex, none } from './entry-index.ts';
 import { EntrySegments } from './entry-segments.ts';
 import { type JoinWindowStore, type JoinWindowStoreOptions, suffixBytes } from './join-window-store.ts';
@@ -23,11 +24,14 @@ export const inMemoryJoinWindowStore = <K, V>(options: JoinWindowStoreOptions<K,
   openSelfKept: (host) => new InMemoryJoinWindowStore(options, host),
 });
 
+const wholeOf = (bytes: Uint8Array): ByteSpan => ({ bytes, from: 0, to: bytes.length });
+
 class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
   readonly name: string;
   readonly #options: JoinWindowStoreOptions<K, V>;
   readonly #host: SelfKeptHost;
   readonly #entries: EntrySegments;
+  readonly #readPart: ReadPart<V> | undefined;
   /** Newest time of all entries; null after some were taken back. */
   #newest: number | null = -1;
   /** Entries below are committed. */
@@ -46,6 +50,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
     this.name = options.name;
     this.#options = options;
     this.#host = host;
+    this.#readPart = partReaderOf(options.valueSerde);
     this.#entries = new EntrySegments(
       host.shared(options.join, () => new EntryIndex()),
       options.isLeft,
@@ -61,8 +66,8 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
     if (timestamp < newest - this.#options.retentionMs) return;
     const name = this.#nameOf(key);
     const { valueSerde, isFromSource } = this.#options;
-    const bytes = this.#host.lastRead.valueBytes(valueSerde, this.#host.topic, value, isFromSource);
-    this.#entries.add(name, timestamp, this.#sequenceOf(name, timestamp), bytes);
+    const span = this.#host.lastRead.valueSpan(valueSerde, this.#host.topic, value, isFromSource);
+    this.#entries.add(name, timestamp, this.#sequenceOf(name, timestamp), span);
     if (timestamp > newest) this.#newest = timestamp;
     this.#host.undo.push(this.#takeBackPut, '', undefined);
   }
@@ -70,7 +75,6 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
   fetch(key: K, from: number, to: number): readonly ValueAndTimestamp<V>[] {
     const first = Math.max(from, this.#newestTime() - this.#options.retentionMs, 0);
     const entries = this.#entries;
-    const { valueSerde } = this.#options;
     const found: ValueAndTimestamp<V>[] = [];
     let isOrdered = true;
     let last = Number.POSITIVE_INFINITY;
@@ -79,7 +83,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
       if (timestamp < first || timestamp > to || entries.isRemoved(at)) continue;
       if (timestamp > last) isOrdered = false;
       last = timestamp;
-      found.push({ value: valueSerde.deserialize(this.#host.topic, entries.value(at)), timestamp });
+      found.push({ value: this.#read(at), timestamp });
     }
     if (found.length > 1) found.reverse();
     return isOrdered ? found : found.sort((one, other) => one.timestamp - other.timestamp);
@@ -138,7 +142,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
         if (entries.time(at) === timestamp && entries.sequence(at) === sequence) entries.setRemoved(at, true);
       const newest = this.#newestTime();
       if (value === null || timestamp < newest - this.#options.retentionMs) continue;
-      entries.add(name, timestamp, sequence, value);
+      entries.add(name, timestamp, sequence, wholeOf(value));
       if (timestamp > newest) this.#newest = timestamp;
     }
     this.#committed = entries.end;
@@ -152,7 +156,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
     if (timestamp < newest - this.#options.retentionMs) return;
     const { keySerde } = this.#options;
     const name = this.#host.lastRead.keyName(keySerde, this.#host.topic, keySerde.deserialize(this.#host.topic, key));
-    this.#entries.add(name, timestamp, 0, value);
+    this.#entries.add(name, timestamp, 0, wholeOf(value));
     if (timestamp > newest) this.#newest = timestamp;
     this.#committed = this.#entries.end;
     this.#taken = this.#entries.end;
@@ -181,6 +185,12 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V>, SelfKept {
     for (let at = this.#entries.newestOf(name); at !== none; at = this.#entries.before(at))
       if (this.#entries.time(at) === timestamp) sequence = Math.max(sequence, this.#entries.sequence(at) + 1);
     return sequence;
+  }
+
+  #read(entry: number): V {
+    const { topic } = this.#host;
+    if (this.#readPart !== undefined) return this.#entries.read(entry, this.#readPart, topic);
+    return this.#options.valueSerde.deserialize(topic, this.#entries.value(entry));
   }
 
   #newestTime(): number {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Serde } from '../../index.ts';
+import { partReaderOf } from '../../serde.ts';
 import { bookSalesSerde, orderSerde, orderStatusSerde, paymentSerde, reservationSerde } from './serdes.ts';
 
 interface Schema {
@@ -80,4 +81,15 @@ test('other bytes are refused: another schema, a record cut short, something beh
   for (let length = 0; length < bytes.length; length += 1)
     expect(() => reservationSerde.deserialize('t', bytes.slice(0, length))).toThrow(RangeError);
   expect(() => reservationSerde.deserialize('t', Uint8Array.of(...bytes, 0))).toThrow('ends at byte');
+});
+
+test('a value is read where it stands among others, and refused when it is cut short there', () => {
+  const reservation = { orderId: 'o-1', status: 'RESERVED', at: 1_700_000_000_000 };
+  const bytes = reservationSerde.serialize('t', reservation);
+  const among = Uint8Array.of(...bytes.slice(3), ...bytes, ...bytes);
+  const [from, to] = [bytes.length - 3, 2 * bytes.length - 3];
+  const read = partReaderOf(reservationSerde);
+  expect(read?.('t', among, from, to)).toEqual(reservation);
+  for (let end = from; end < to; end += 1) expect(() => read?.('t', among, from, end)).toThrow(RangeError);
+  expect(() => read?.('t', among, from, to + 1)).toThrow('ends at byte');
 });

@@ -1,4 +1,4 @@
-import type { Serde } from '../../index.ts';
+import { inPlace, type Serde } from '../../index.ts';
 import { asciiString, readUint32, writeUint32 } from '../../state/bytes.ts';
 
 export interface Order {
@@ -119,18 +119,19 @@ function writeNonAscii(text: string): void {
 
 let input = new Uint8Array();
 let position = 0;
+let valueEnd = 0;
 
-function open(bytes: Uint8Array, schemaId: number): void {
-  if (bytes.length <= headerBytes || bytes[0] !== 0 || readUint32(bytes, 1) !== schemaId)
+function open(bytes: Uint8Array, from: number, to: number, schemaId: number): void {
+  if (to - from <= headerBytes || bytes[from] !== 0 || readUint32(bytes, from + 1) !== schemaId)
     throw new RangeError(`the value does not begin with a zero byte and the schema id ${schemaId}`);
   input = bytes as Uint8Array<ArrayBuffer>; // what kind of buffer lies behind it does not matter to who reads it
-  position = headerBytes;
+  position = from + headerBytes;
+  valueEnd = to;
 }
 
-/** Reading behind the end gives zeros; so one look when all is read is enough. */
+/** What a number read behind the end is does not matter; so one look when all is read is enough. */
 function close<T>(value: T): T {
-  if (position !== input.length)
-    throw new RangeError(`the record ends at byte ${position}, and its value at ${input.length}`);
+  if (position !== valueEnd) throw new RangeError(`the record ends at byte ${position}, and its value at ${valueEnd}`);
   return value;
 }
 
@@ -158,7 +159,7 @@ function readString(): string {
   const length = readLong();
   const from = position;
   position += length;
-  if (length < 0 || position > input.length) throw new RangeError(`a text of ${length} bytes, which are not there`);
+  if (length < 0 || position > valueEnd) throw new RangeError(`a text of ${length} bytes, which are not there`);
   return asciiString(input, from, position) ?? decoder.decode(input.subarray(from, position));
 }
 
@@ -173,10 +174,10 @@ const serde = <T>(schemaId: number, write: (value: T) => void, read: () => T): S
     write(value);
     return end(from);
   },
-  deserialize: (_topic, bytes) => {
-    open(bytes, schemaId);
+  deserialize: inPlace((_topic, bytes, from, to) => {
+    open(bytes, from, to, schemaId);
     return close(read());
-  },
+  }),
 });
 
 export const orderSerde = serde<Order>(

@@ -1,5 +1,6 @@
 // The order flow as it is made in each thread of app.ts.
-import type { Serde, StreamsBuilder, StreamsPoolOptions, TopicLike } from '../../index.ts';
+import { inPlace, type Serde, type StreamsBuilder, type StreamsPoolOptions, type TopicLike } from '../../index.ts';
+import { partReaderOf } from '../../serde.ts';
 import { inputTopics, orderFlow, outputTopics } from './topology.ts';
 
 /** Of the names of topics. */
@@ -16,18 +17,19 @@ let begun = false;
 
 /** Tells of the first value that is decoded for processing; a restore of the joins reads inputs too. */
 function watched<V>(topic: TopicLike<string, V>): TopicLike<string, V> {
-  const { deserialize } = topic.valueSerde;
+  const read = partReaderOf(topic.valueSerde);
+  if (read === undefined) throw new Error(`the values of ${topic.name} cannot be read in their place`);
   const valueSerde: Serde<V> = {
     ...topic.valueSerde,
-    deserialize: (name, bytes) => {
+    deserialize: inPlace((name, bytes, from, to) => {
       if (!begun && restored) {
         begun = true;
         const channel = new BroadcastChannel(firstDecoded);
         channel.postMessage(Date.now());
         channel.close();
       }
-      return deserialize(name, bytes);
-    },
+      return read(name, bytes, from, to);
+    }),
   };
   return { ...topic, valueSerde };
 }
