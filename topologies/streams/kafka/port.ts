@@ -11,7 +11,7 @@ export interface TopicPartition {
 
 export type Header = readonly [name: string, value: Uint8Array];
 
-/** A record as a broker holds it. */
+/** A record as a broker holds it. Of what came from one `{ ...record }` has no key and no value: name what you copy. */
 export interface ConsumedRecord {
   readonly topic: string;
   readonly partition: number;

@@ -30,7 +30,8 @@ export async function ageIds(
     if (epoch === undefined) return;
     const value = Buffer.from(record.value ?? []);
     value.writeInt16BE(epoch, 10);
-    aged.set(id, { ...record, timestamp: Date.now(), value });
+    const { partition, key, headers } = record; // named one by one: a record's bytes are no properties of its own
+    aged.set(id, { topic, partition, timestamp: Date.now(), key, value, headers });
     if (aged.size === epochs.size) all.resolve();
   };
   const fetcher = kafka.fetcher({
