@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Chance } from '@bookstream/topologies/simulation/chance';
 import type { Discovery, Instance } from '../discovery/discovery.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
-import { isAlive, type Running } from './running.ts';
+import type { Running } from './running.ts';
 
 /** A running shop, and what a fault may decide. */
 export interface Shop {
@@ -70,8 +70,6 @@ async function freeze(shop: Shop, name: string, pid: number, seconds: number): P
     await sleep(seconds * 1_000, undefined, { signal: shop.signal });
   } finally {
     process.kill(pid, 'SIGCONT');
-    await sleep(100); // virtual machines were seen to leave a process stopped after the first, now and then
-    if (isAlive(pid)) process.kill(pid, 'SIGCONT');
     shop.say(`${name} goes on`);
   }
 }

@@ -1,8 +1,8 @@
 import { ExpectedAnswers } from '../bench/order-flow/expected-answers.ts';
 import type { OrderEvents } from '../bench/order-flow/orders.ts';
-import { readCommitted } from '../bench/order-flow/read-committed.ts';
 import { type outputTopics, partitions } from '../bench/order-flow/topology.ts';
 import { type KafkaPort, partitionForKey } from '../kafka/index.ts';
+import { readCommitted } from '../test/read-committed.ts';
 
 /**
  * Judges what a run has committed, against what plain code makes of the same orders.

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
+import { readCommitted } from '../test/read-committed.ts';
 import { WireTap } from '../test/wire-tap.ts';
 import { ByteWriter } from './bytes.ts';
 import { ClusterClient } from './cluster-client.ts';
@@ -51,20 +52,7 @@ const nobody = (groupId: string): GroupMetadata => ({ groupId, generationId: -1,
 /** All that a reader of committed records sees of a topic. */
 async function read(topic: string): Promise<string[]> {
   const values: string[] = [];
-  const end = (await kafka.endOffsets([{ topic, partition: 0 }])).get(`${topic}-0`) ?? 0;
-  const all = Promise.withResolvers<void>();
-  const fetcher = kafka.fetcher({
-    isolation: 'read_committed',
-    onBatch: ({ records, nextOffset }) => {
-      for (const { value } of records) values.push(Buffer.from(value ?? []).toString());
-      if (nextOffset >= end) all.resolve();
-    },
-    onOutOfRange: () => {},
-    onError: all.reject,
-  });
-  fetcher.assign({ topic, partition: 0 }, 0);
-  await all.promise;
-  await fetcher.close();
+  await readCommitted(kafka, topic, ({ value }) => values.push(Buffer.from(value ?? []).toString()));
   return values;
 }
 

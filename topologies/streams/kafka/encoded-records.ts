@@ -24,7 +24,7 @@ interface Section extends EncodedBatch {
 const noBytes = -1;
 
 /**
- * A record in its batch. Key and value are views that are made when somebody asks for them: most are read once, in their place, and never looked
+ * A record in its batch. Key and value are views that are made when somebody asks for them, once: most are read once, in their place, and never looked
  * at again.
  */
 export class EncodedRecord implements ConsumedRecord {
@@ -39,6 +39,8 @@ export class EncodedRecord implements ConsumedRecord {
   readonly #keyTo: number;
   readonly #valueFrom: number;
   readonly #valueTo: number;
+  #key: Uint8Array | null = null;
+  #value: Uint8Array | null = null;
 
   /** @param keyFrom where it begins in the body; below 0: there is none, and so for the value */
   constructor(
@@ -65,11 +67,15 @@ export class EncodedRecord implements ConsumedRecord {
   }
 
   get key(): Uint8Array | null {
-    return this.#keyFrom < 0 ? null : viewOf(this.#body, this.#keyFrom, this.#keyTo);
+    if (this.#keyFrom < 0) return null;
+    this.#key ??= viewOf(this.#body, this.#keyFrom, this.#keyTo);
+    return this.#key;
   }
 
   get value(): Uint8Array | null {
-    return this.#valueFrom < 0 ? null : viewOf(this.#body, this.#valueFrom, this.#valueTo);
+    if (this.#valueFrom < 0) return null;
+    this.#value ??= viewOf(this.#body, this.#valueFrom, this.#valueTo);
+    return this.#value;
   }
 
   /** As the bytes of its key would be read. */

@@ -6,6 +6,7 @@ import { StreamsWorker } from '../index.ts';
 import { ageIds } from '../test/aged-ids.ts';
 import { holdOnce, limitTransactions } from '../test/held-requests.ts';
 import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
+import { readCommitted } from '../test/read-committed.ts';
 import { summing } from '../test/summing.ts';
 import { SumsFlow } from '../test/sums-flow.ts';
 import { WireTap } from '../test/wire-tap.ts';
@@ -93,20 +94,7 @@ const transaction = (topic: string, n: number, bytes = 0) => ({
 /** What a reader of committed records sees, and the offset that is committed. */
 async function committed(topic: string): Promise<{ readonly numbers: readonly number[]; readonly offset: number }> {
   const numbers: number[] = [];
-  const end = (await kafka.endOffsets([{ topic, partition: 0 }])).get(`${topic}-0`) ?? 0;
-  const all = Promise.withResolvers<void>();
-  const fetcher = kafka.fetcher({
-    isolation: 'read_committed',
-    onBatch: ({ records, nextOffset }) => {
-      for (const { key } of records) numbers.push(Number(Buffer.from(key ?? []).toString()));
-      if (nextOffset >= end) all.resolve();
-    },
-    onOutOfRange: () => {},
-    onError: all.reject,
-  });
-  fetcher.assign({ topic, partition: 0 }, 0);
-  await all.promise;
-  await fetcher.close();
+  await readCommitted(kafka, topic, ({ key }) => numbers.push(Number(Buffer.from(key ?? []).toString())));
   const [offset] = await kafka.committedOffsets(topic, [{ topic: 'in', partition: 0 }], { requireStable: true });
   return { numbers, offset: offset?.offset ?? -1 };
 }

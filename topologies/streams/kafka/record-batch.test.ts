@@ -107,6 +107,13 @@ describe('record batch', () => {
     );
   });
 
+  test('the bytes of a record are looked up once, and do not go into a log with the rest of it', () => {
+    const [one] = readBatches('t', 0, batch([record('a')], {}, 10), 10, []).records;
+    expect(String(one?.value)).toBe('97');
+    expect(one?.value).toBe(one?.value);
+    expect(Object.keys({ ...one })).toEqual(['topic', 'partition', 'offset', 'timestamp', 'headers']);
+  });
+
   test('records below the position are left out, a batch cut off is left for the next fetch', () => {
     const two = Buffer.concat([batch([record('a'), record('b')], {}, 10), batch([record('c')], {}, 12)]);
     expect(values(two, 11)).toEqual(['b', 'c']);

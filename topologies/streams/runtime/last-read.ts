@@ -16,7 +16,6 @@ export class LastRead {
   #raw: ConsumedRecord | null = null;
   #keySerde: Serde<unknown> | null = null;
   #key: unknown = null;
-  #keyBytes: Uint8Array | null = null;
   #valueSerde: Serde<unknown> | null = null;
   #value: unknown = null;
   readonly #span: ByteSpan = { bytes: noBytes, from: 0, to: 0 };
@@ -29,15 +28,13 @@ export class LastRead {
     this.#raw = raw;
     this.#keySerde = keySerde.ofAnyTopic && keySerde.oneForm ? keySerde : null;
     this.#key = key;
-    this.#keyBytes = null;
     this.#valueSerde = valueSerde.ofAnyTopic ? valueSerde : null;
     this.#value = value;
   }
 
   keyBytes<K>(serde: Serde<K>, topic: string, key: K): Uint8Array {
     if (serde !== this.#keySerde || !Object.is(key, this.#key) || !isPrimitive(key)) return serde.serialize(topic, key);
-    this.#keyBytes ??= this.#raw?.key ?? null;
-    return this.#keyBytes ?? serde.serialize(topic, key);
+    return this.#raw?.key ?? serde.serialize(topic, key);
   }
 
   /** @param trusted it is as it was read; else only one that nobody can change in place is taken for that */

@@ -4,7 +4,7 @@ import { Junction, lead } from './operators/step.ts';
 import type { AnyRecord } from './record.ts';
 
 /**
- * The RxJS graph of one task: a junction per node, each operator subscribed between its parents and its own. Everything is synchronous:
+ * The RxJS graph of one task: a junction per node, each operator between its parents' and its own. Everything is synchronous:
  * `next` on a source returns when the record has gone through all that hangs on it.
  */
 export class NodeGraph {

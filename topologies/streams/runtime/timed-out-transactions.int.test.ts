@@ -8,6 +8,7 @@ import { connectKafka, FencedError, type KafkaPort, TransactionAbortedError } fr
 import { listTransactionsRequest } from '../kafka/protocol/produce.ts';
 import { holdOnce, limitTransactions } from '../test/held-requests.ts';
 import { type KafkaBroker, startKafkaBroker } from '../test/kafka-broker.ts';
+import { readCommitted } from '../test/read-committed.ts';
 import { summing } from '../test/summing.ts';
 import { SumsFlow } from '../test/sums-flow.ts';
 
@@ -45,20 +46,7 @@ async function timedOut(id: string): Promise<void> {
 
 async function committedValues(topic: string): Promise<string[]> {
   const values: string[] = [];
-  const end = (await kafka.endOffsets([{ topic, partition: 0 }])).get(`${topic}-0`) ?? 0;
-  const all = Promise.withResolvers<void>();
-  const fetcher = kafka.fetcher({
-    isolation: 'read_committed',
-    onBatch: ({ records, nextOffset }) => {
-      for (const { value } of records) values.push(String.fromCharCode(value?.[0] ?? 0));
-      if (nextOffset >= end) all.resolve();
-    },
-    onOutOfRange: () => {},
-    onError: all.reject,
-  });
-  fetcher.assign({ topic, partition: 0 }, 0);
-  await all.promise;
-  await fetcher.close();
+  await readCommitted(kafka, topic, ({ value }) => values.push(String.fromCharCode(value?.[0] ?? 0)));
   return values;
 }
 

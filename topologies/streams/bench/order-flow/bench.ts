@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KafkaPort } from '../../kafka/index.ts';
+import { readCommitted } from '../../test/read-committed.ts';
 import { ExpectedAnswers } from './expected-answers.ts';
 import { createOutputs } from './load.ts';
 import { ordersOf, type Pace } from './orders.ts';
-import { readCommitted } from './read-committed.ts';
 import { RunningApplication } from './running-application.ts';
 import type { Side } from './sides.ts';
 import { outputTopics } from './topology.ts';

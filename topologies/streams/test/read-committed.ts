@@ -1,5 +1,4 @@
-import { type ConsumedRecord, type KafkaPort, partitionName } from '../../kafka/index.ts';
-import { partitions } from './topology.ts';
+import { type ConsumedRecord, type KafkaPort, partitionName } from '../kafka/index.ts';
 
 /** Everything that is committed on a topic, partition by partition in the order of offsets. */
 export async function readCommitted(
@@ -7,7 +6,8 @@ export async function readCommitted(
   topic: string,
   take: (record: ConsumedRecord) => void,
 ): Promise<void> {
-  const parts = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+  const length = (await kafka.partitionCounts([topic])).get(topic) ?? 0;
+  const parts = Array.from({ length }, (_, partition) => ({ topic, partition }));
   const ends = await kafka.endOffsets(parts);
   const left = new Set(parts.map(partitionName).filter((name) => (ends.get(name) ?? 0) > 0));
   if (left.size === 0) return;
